@@ -1,0 +1,1 @@
+"""The live call: peer connection, signalling, pipeline, server. The only asyncio code."""

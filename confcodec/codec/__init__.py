@@ -1,0 +1,1 @@
+"""The codecs: networks, entropy coding, bitstream, weights, metrics. Knows no network."""

@@ -1,0 +1,127 @@
+"""The byte layout of one frame coded by a learned codec, version 1.
+
+All numbers in network byte order.
+
+    offset  bytes  field
+    0       1      magic, 0xCC
+    1       1      version (high 4 bits), flags (low 4 bits, 0)
+    2       4      model: first 4 bytes of the SHA-256 of the weights file
+    6       2      width, pixels
+    8       2      height, pixels
+    10      1      quality, 0..63
+    11      1      n, number of slices: one for each 128 rows of pixels, the last may be lower
+    12      3 n    slice table: flags (high 4 bits, 0), payload length in bytes (low 20 bits)
+    12+3n   4      CRC-32 of all bytes before it and of all payloads
+    16+3n          payloads of the slices, from top to bottom
+
+A slice decodes without any other slice. The flags leave room for slices that
+need not be sent because nothing in them changed.
+"""
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from confcodec.codec.codec import QUALITIES
+from confcodec.codec.frame import check_size
+from confcodec.errors import BitstreamError
+
+MAGIC = b"\xcc"
+VERSION = 1
+SLICE_HEIGHT = 128
+"""Pixel rows a slice covers."""
+
+_HEADER = struct.Struct("!cB4sHHBB")
+_CRC = struct.Struct("!I")
+_ENTRY = 3
+_LENGTH_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a decoder must know before it reads a slice."""
+
+    model: bytes
+    """First 4 bytes of the SHA-256 of the weights file."""
+    width: int
+    """Pixels, 16..1920."""
+    height: int
+    """Pixels, 16..1920."""
+    quality: int
+    """0..63."""
+
+
+def slice_count(height: int) -> int:
+    """Slices of a frame of that many pixel rows."""
+    return -(-height // SLICE_HEIGHT)
+
+
+def pack(header: Header, payloads: Sequence[bytes]) -> bytes:
+    """The bitstream of one frame, its slices from top to bottom."""
+    assert len(payloads) == slice_count(header.height)
+    assert all(len(payload) < _LENGTH_LIMIT for payload in payloads)
+    fields = (header.model, header.width, header.height, header.quality, len(payloads))
+    head = _HEADER.pack(MAGIC, VERSION << 4, *fields)
+    head += b"".join(len(payload).to_bytes(_ENTRY, "big") for payload in payloads)
+    body = b"".join(payloads)
+    return head + _CRC.pack(zlib.crc32(body, zlib.crc32(head))) + body
+
+
+def unpack(bitstream: bytes) -> tuple[Header, list[bytes]]:
+    """Check a bitstream, untrusted, and take it apart; the inverse of `pack`.
+
+    Raises:
+        BitstreamError: not a whole, undamaged bitstream of this version.
+    """
+    if len(bitstream) < _HEADER.size:
+        raise BitstreamError(
+            f"{len(bitstream)} bytes are too few for a frame; was it cut off?"
+        )
+    magic, version, model, width, height, quality, count = _HEADER.unpack_from(
+        bitstream
+    )
+    if magic != MAGIC:
+        raise BitstreamError(
+            "not a bitstream of a learned codec: the first byte is not 0xCC"
+        )
+    if version != VERSION << 4:
+        raise BitstreamError(
+            f"bitstream version {version >> 4}.{version & 15}, this program reads {VERSION}.0; "
+            "use the same release on both sides"
+        )
+    try:
+        check_size(width, height)
+    except ValueError as error:
+        raise BitstreamError(f"damaged bitstream: {error}") from error
+    if quality >= QUALITIES or count != slice_count(height):
+        raise BitstreamError(f"damaged bitstream: quality {quality}, {count} slices")
+    return Header(model, width, height, quality), _payloads(bitstream, count)
+
+
+def _payloads(bitstream: bytes, count: int) -> list[bytes]:
+    table_end = _HEADER.size + _ENTRY * count
+    start = table_end + _CRC.size
+    if len(bitstream) < start:
+        raise BitstreamError(
+            "the bitstream ends inside its slice table; was it cut off?"
+        )
+    lengths = [
+        int.from_bytes(bitstream[at : at + _ENTRY], "big")
+        for at in range(_HEADER.size, table_end, _ENTRY)
+    ]
+    if any(length >= _LENGTH_LIMIT for length in lengths):
+        raise BitstreamError("damaged bitstream: unknown slice flags")
+    if start + sum(lengths) != len(bitstream):
+        raise BitstreamError(
+            f"the bitstream has {len(bitstream)} bytes, its table says {start + sum(lengths)}"
+        )
+    (crc,) = _CRC.unpack_from(bitstream, table_end)
+    body = memoryview(bitstream)[start:]
+    if crc != zlib.crc32(body, zlib.crc32(memoryview(bitstream)[:table_end])):
+        raise BitstreamError("damaged bitstream: the CRC-32 does not match")
+    payloads = []
+    for length in lengths:
+        payloads.append(bitstream[start : start + length])
+        start += length
+    return payloads

@@ -1,0 +1,121 @@
+"""The one interface every codec has, learned or classic."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+from confcodec.codec.frame import Pixels
+from confcodec.errors import BitstreamError
+
+QUALITIES = 64
+"""Quality runs from 0, the fewest bits, to 63, the best picture."""
+
+CODECS = ("rt", "jpeg", "webp")
+"""The names `Codec.load` knows, the default first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodecInfo:
+    """What a report must say about the codec behind its figures."""
+
+    codec: str
+    """One of `CODECS`."""
+    model: str
+    """The weights' file name without its suffix, or the library and its version."""
+    device: str
+    """cpu or cuda, with its number where there are several."""
+    dtype: str
+    """Number format of the transforms: fp32, bf16, fp16 or uint8."""
+    threads: int
+    """CPU threads the transforms use."""
+
+
+class Codec(ABC):
+    """Codes a picture to bytes and back; frames are independent of each other.
+
+    Objects are not thread-safe: an encoder and a decoder running side by side
+    each load their own.
+    """
+
+    info: CodecInfo
+
+    @abstractmethod
+    def encode(self, pixels: Pixels, quality: int) -> bytes:
+        """Code one picture.
+
+        Args:
+            pixels: (H, W, 3) uint8 RGB, 16x16 to 1920x1920.
+            quality: 0 (fewest bits) to 63 (best picture).
+
+        Raises:
+            ValueError: pixels or quality are outside these limits.
+        """
+
+    @abstractmethod
+    def decode(self, bitstream: bytes) -> Pixels:
+        """Read a picture back, in its original size; `bitstream` is untrusted.
+
+        Raises:
+            BitstreamError: these bytes are no whole bitstream of this codec.
+        """
+
+    def reconstruct(self, bitstream: bytes) -> Pixels:
+        """The pixels a receiver gets from the bitstream that `encode` returned last."""
+        return self.decode(bitstream)
+
+    @staticmethod
+    def load(
+        name: str,
+        device: str = "auto",
+        *,
+        weights: Path | None = None,
+        threads: int | None = None,
+    ) -> Codec:
+        """Make a codec ready to use; the learned ones measure and warm up first.
+
+        Args:
+            name: one of `CODECS`.
+            device: auto, cpu or cuda; a learned codec's only.
+            weights: another weights file than the one that ships.
+            threads: CPU threads for the transforms; torch's default if None.
+
+        Raises:
+            ValueError: no codec or device of that name.
+            WeightsError: the weights cannot be used.
+        """
+        if name == "rt":
+            from confcodec.codec.rt_codec import RtCodec
+
+            return RtCodec.load(device, weights=weights, threads=threads)
+        if name in CODECS:
+            from confcodec.codec.classic import ClassicCodec
+
+            return ClassicCodec(name)
+        raise ValueError(f"no codec {name!r}; choose one of {', '.join(CODECS)}")
+
+
+def check_quality(quality: int) -> None:
+    """Refuse a quality outside 0..63 with a ValueError."""
+    if not 0 <= quality < QUALITIES:
+        raise ValueError(f"quality {quality} is outside 0..{QUALITIES - 1}")
+
+
+def codec_of(bitstream: bytes) -> str:
+    """Name the codec that wrote a bitstream, from its first bytes.
+
+    Raises:
+        BitstreamError: no codec of `CODECS` starts its bitstreams like that.
+    """
+    from confcodec.codec.bitstream import MAGIC
+
+    if bitstream[:1] == MAGIC:
+        return "rt"
+    if bitstream[:2] == b"\xff\xd8":
+        return "jpeg"
+    if bitstream[:4] == b"RIFF" and bitstream[8:12] == b"WEBP":
+        return "webp"
+    raise BitstreamError(
+        "the bytes start like no bitstream of confcodec; was another program's file sent?"
+    )

@@ -1,0 +1,310 @@
+"""`rt`, the real-time codec: the networks, x -> y and y_hat -> x_hat.
+
+    x (3, H, W)                                          x_hat (3, H, W)
+      | unshuffle 8, 1x1                                   ^ 1x1, shuffle 8
+    (C, H/8)  blocks, gain                               (C, H/8)  gain, blocks
+      | 2x2 stride 2                                       ^ 1x1, shuffle 2
+    (C', H/16)  blocks, 1x1, gain                        (C', H/16)  1/gain, 1x1, blocks
+      | y (M, H/16) ------ round(y - mean) + mean ------> y_hat
+      |  bands of 8 latent rows, each with its own z       ^ means: z, then checkerboard
+      v                                                    |
+    z (Z, H/64) -- round --> z_hat --+-- mean network -----+   float
+                                     +-- scale network --> CDF rows   integer-exact
+
+No feature map is larger than H/8 x W/8: at 640x480 the whole transform stays in
+the processor's cache. The hyperprior is that of "Variational image compression
+with a scale hyperprior" (arXiv:1802.01436), the two-pass context that of
+"Checkerboard context model for efficient learned image compression"
+(arXiv:2103.15306), the gains those of "Asymmetric gained deep image compression
+with continuous rate adaptation" (arXiv:2003.02012).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from confcodec.codec.gains import Anchors, Gain
+from confcodec.codec.scales import ROWS, Z_MAX, ScaleNet, straight_through
+
+STRIDE = 16
+"""Pixels a latent column or row covers; frames are padded to a multiple."""
+HYPER = 4
+"""Latents a hyper-latent covers, each way."""
+BAND = 8
+"""Latent rows of a slice: 128 pixel rows, coded without any other band."""
+
+_LOG_SCALE_LOW = math.log(0.04)
+_LOG_SCALE_HIGH = math.log(80.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RtConfig:
+    """The sizes of a model; stored with its weights."""
+
+    name: str = "rt"
+    """What the weights file and reports call it."""
+    width8: int = 128
+    """C, channels at 1/8."""
+    width16: int = 256
+    """C', channels at 1/16."""
+    latent: int = 256
+    """M, channels of y."""
+    hyper: int = 48
+    """Z, channels of z."""
+    blocks8: int = 3
+    """Blocks at 1/8, on each side."""
+    blocks16: int = 1
+    """Blocks at 1/16, on each side."""
+    mean_width: int = 64
+    """Channels inside the mean network."""
+    features: int = 128
+    """Channels the mean network hands to the context network."""
+    context: int = 192
+    """Channels inside the context network."""
+    scale_width: int = 64
+    """Channels inside the scale network."""
+
+
+class Block(nn.Module):
+    """Depthwise 3x3 between two 1x1, then a 1x1 feed-forward; both residual."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.inward = nn.Conv2d(channels, channels, 1)
+        self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.outward = nn.Conv2d(channels, channels, 1)
+        self.expand = nn.Conv2d(channels, 2 * channels, 1)
+        self.contract = nn.Conv2d(2 * channels, channels, 1)
+        # Branches start silent, so that training starts from the linear warm start.
+        for layer in (self.outward, self.contract):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) to the same."""
+        x = x + self.outward(self.depthwise(_activate(self.inward(x))))
+        out: Tensor = x + self.contract(_activate(self.expand(x)))
+        return out
+
+
+class Analysis(nn.Module):
+    """x -> y, before the gain that sets the rate."""
+
+    def __init__(self, config: RtConfig) -> None:
+        super().__init__()
+        self.embed = nn.Conv2d(3 * 64, config.width8, 1)
+        self.blocks8 = _blocks(config.blocks8, config.width8)
+        self.gain8 = Gain(config.width8, 1.0, 1.0)
+        self.down = nn.Conv2d(config.width8, config.width16, 2, stride=2)
+        self.blocks16 = _blocks(config.blocks16, config.width16)
+        self.project = nn.Conv2d(config.width16, config.latent, 1)
+
+    def forward(self, x: Tensor, gain8: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] to (B, M, H/16, W/16); gain8 is (B, C, 1, 1)."""
+        return self.transform(F.pixel_unshuffle(x - 0.5, 8), gain8)
+
+    def transform(self, patches: Tensor, gain8: Tensor) -> Tensor:
+        """(B, 192, H/8, W/8) unshuffled, centred pixels to y."""
+        h = self.embed(patches)  # (B, C, H/8, W/8)
+        h = self.blocks8(h) * gain8.to(h.dtype)
+        h = self.blocks16(self.down(h))  # (B, C', H/16, W/16)
+        y: Tensor = self.project(h)
+        return y
+
+
+class Synthesis(nn.Module):
+    """y_hat, with its gain undone, -> x_hat."""
+
+    def __init__(self, config: RtConfig) -> None:
+        super().__init__()
+        self.unproject = nn.Conv2d(config.latent, config.width16, 1)
+        self.blocks16 = _blocks(config.blocks16, config.width16)
+        self.up = nn.Conv2d(config.width16, 4 * config.width8, 1)
+        self.gain8 = Gain(config.width8, 1.0, 1.0)
+        self.blocks8 = _blocks(config.blocks8, config.width8)
+        self.unembed = nn.Conv2d(config.width8, 3 * 64, 1)
+
+    def forward(self, y_hat: Tensor, gain8: Tensor) -> Tensor:
+        """(B, M, H/16, W/16) to (B, 3, H, W), not clipped; gain8 is (B, C, 1, 1)."""
+        return F.pixel_shuffle(self.transform(y_hat, gain8), 8) + 0.5
+
+    def transform(self, y_hat: Tensor, gain8: Tensor) -> Tensor:
+        """y_hat to (B, 192, H/8, W/8) centred pixels, to be shuffled."""
+        h = self.up(self.blocks16(self.unproject(y_hat)))
+        h = self.blocks8(F.pixel_shuffle(h, 2) * gain8.to(h.dtype))  # (B, C, H/8, W/8)
+        out: Tensor = self.unembed(h)
+        return out
+
+
+class MeanNet(nn.Module):
+    """z_hat -> features at 1/16 and a first mean."""
+
+    def __init__(self, config: RtConfig) -> None:
+        super().__init__()
+        width = config.mean_width
+        self.up1 = nn.Conv2d(config.hyper, 4 * width, 1)
+        self.mix1 = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.up2 = nn.Conv2d(width, 4 * config.features, 1)
+        self.mix2 = nn.Conv2d(
+            config.features, config.features, 3, padding=1, groups=config.features
+        )
+        self.mean = nn.Conv2d(config.features, config.latent, 1)
+
+    def forward(self, z_hat: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, Z, h, w) to features (B, F, 4h, 4w) and means (B, M, 4h, 4w)."""
+        h = self.mix1(_activate(F.pixel_shuffle(self.up1(z_hat), 2)))
+        h = _activate(self.mix2(_activate(F.pixel_shuffle(self.up2(_activate(h)), 2))))
+        return h, self.mean(h)
+
+
+class ContextNet(nn.Module):
+    """Half the latents, decoded, refine the means of the other half."""
+
+    def __init__(self, config: RtConfig) -> None:
+        super().__init__()
+        width = config.context
+        self.inward = nn.Conv2d(config.latent + config.features, width, 1)
+        self.depthwise = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.middle = nn.Conv2d(width, width, 1)
+        self.outward = nn.Conv2d(width, config.latent, 1)
+
+    def forward(self, anchors: Tensor, features: Tensor) -> Tensor:
+        """Anchors (B, M, h, w), zero elsewhere; the correction to the mean, same shape."""
+        h = self.inward(torch.cat([anchors, features], 1))
+        h = _activate(self.middle(self.depthwise(_activate(h))))
+        out: Tensor = self.outward(h)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class RtOutput:
+    """What the loss needs of one training batch."""
+
+    x_hat: Tensor
+    """(B, 3, H, W) float32."""
+    bits_y: Tensor
+    """(B,) estimated bits of the latents."""
+    bits_z: Tensor
+    """(B,) estimated bits of the hyper-latents."""
+
+
+class RtModel(nn.Module):
+    """All networks of `rt`; `forward` is the training pass, the codec uses the parts."""
+
+    def __init__(self, config: RtConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.analysis = Analysis(config)
+        self.synthesis = Synthesis(config)
+        self.gain_y = Gain(config.latent, 2.0, 80.0)
+        self.hyper_analysis = nn.Sequential(
+            nn.Conv2d(config.latent, 2 * config.hyper, 3, 2, 1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(2 * config.hyper, config.hyper, 3, 2, 1),
+        )
+        self.means = MeanNet(config)
+        self.context = ContextNet(config)
+        self.scales = ScaleNet(config.hyper, config.latent, config.scale_width)
+        self.z_log_scale = Anchors(config.hyper, 0.0, 0.0)
+
+    def forward(self, x: Tensor, quality: Tensor) -> RtOutput:
+        """One training pass over x (B, 3, H, W), multiples of 16, at quality (B,)."""
+        gain = self.gain_y(quality)
+        y = self.analysis(x, self.analysis.gain8(quality)).float() * gain
+        bands = to_bands(y)
+        repeat = bands.shape[0] // y.shape[0]
+        band_quality = quality.repeat_interleave(repeat)
+        z = self.hyper_analysis(compress(bands)).float()
+        z_hat = straight_through(z.round().clamp(-Z_MAX, Z_MAX), z)
+        rows = self.scales(z_hat, band_quality)
+        residual, y_hat = self.split(bands, z_hat)
+        if self.training:
+            z, residual = (
+                z + torch.rand_like(z) - 0.5,
+                residual + torch.rand_like(residual) - 0.5,
+            )
+        else:
+            z, residual = z_hat, residual.round()
+        z_scale = self.z_log_scale(band_quality).exp()[:, :, None, None]
+        bits_z = laplace_bits(z, z_scale).sum((1, 2, 3)).view(-1, repeat).sum(1)
+        rows_hw = from_bands(rows, y.shape)
+        residual_hw = from_bands(residual, y.shape)
+        bits_y = laplace_bits(residual_hw, row_scale(rows_hw)).sum((1, 2, 3))
+        y_hat_hw = from_bands(y_hat, y.shape)
+        x_hat = self.synthesis(y_hat_hw / gain, self.synthesis.gain8(quality)).float()
+        return RtOutput(x_hat, bits_y, bits_z)
+
+    def split(self, bands: Tensor, z_hat: Tensor) -> tuple[Tensor, Tensor]:
+        """(residual, y_hat), both (B, M, h, w): what is left of y after the two means."""
+        features, mean = self.means(z_hat)
+        mean = mean.float()
+        mask = checkerboard(bands)
+        anchors = (mean + _round(bands - mean)) * mask
+        mean = mean + self.context(anchors.to(features.dtype), features).float() * (
+            1 - mask
+        )
+        residual = bands - mean
+        return residual, mean + _round(residual)
+
+
+def to_bands(y: Tensor) -> Tensor:
+    """Cut (B, M, h, w) into slices: (B * n, M, 8, w'), zero-padded, w' a multiple of 4."""
+    b, m, h, w = y.shape
+    y = F.pad(y, (0, -w % HYPER, 0, -h % BAND))
+    n = y.shape[2] // BAND
+    y = y.view(b, m, n, BAND, y.shape[3]).transpose(1, 2)
+    return y.reshape(b * n, m, BAND, y.shape[-1])
+
+
+def from_bands(bands: Tensor, shape: torch.Size) -> Tensor:
+    """Undo `to_bands`: the (B, M, h, w) of `shape` again."""
+    b, _, h, w = shape
+    m = bands.shape[1]
+    y = bands.view(b, -1, m, BAND, bands.shape[3]).transpose(1, 2)
+    return y.reshape(b, m, -1, bands.shape[3])[:, :, :h, :w]
+
+
+def checkerboard(y: Tensor) -> Tensor:
+    """(1, M, h, w), 1 where a latent is an anchor; half the channels start with the other colour."""
+    _, m, h, w = y.shape
+    rows = torch.arange(h, device=y.device)[:, None]
+    channels = torch.arange(m, device=y.device)[:, None, None] // (m // 2)
+    colour = (rows + torch.arange(w, device=y.device) + channels) % 2
+    return (1 - colour).to(y.dtype)[None]
+
+
+def compress(y: Tensor) -> Tensor:
+    """Latents with their magnitude on a log scale, so that one network fits all gains."""
+    return y.sign() * y.abs().log1p()
+
+
+def row_scale(rows: Tensor) -> Tensor:
+    """Laplace scale that CDF rows (any shape, real-valued) stand for in training."""
+    step = (_LOG_SCALE_HIGH - _LOG_SCALE_LOW) / (ROWS - 1)
+    return torch.exp(_LOG_SCALE_LOW + step * rows)
+
+
+def laplace_bits(x: Tensor, scale: Tensor) -> Tensor:
+    """Bits of each x (an integer, or with uniform noise) under a zero-mean Laplace."""
+    x = x.abs()
+    mass = _laplace_cdf((0.5 - x) / scale) - _laplace_cdf((-0.5 - x) / scale)
+    return -torch.log2(mass.clamp(min=2.0**-24))
+
+
+def _laplace_cdf(x: Tensor) -> Tensor:
+    return 0.5 - 0.5 * x.sign() * torch.expm1(-x.abs())
+
+
+def _round(x: Tensor) -> Tensor:
+    return straight_through(x.round(), x)
+
+
+def _activate(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, 0.1, inplace=True)
+
+
+def _blocks(count: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(*[Block(channels) for _ in range(count)])

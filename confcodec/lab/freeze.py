@@ -1,0 +1,155 @@
+"""Entropy tables from what a trained model really produces on its training pictures.
+
+As in "Lossy image compression with compressive autoencoders" (arXiv:1703.00395)
+the tables are histograms, smoothed: each count is mixed with a Laplace
+distribution that stands for as much as `_PRIOR` symbols.
+"""
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from confcodec.codec.codec import QUALITIES
+from confcodec.codec.entropy import TOTAL, IntArray, Tables
+from confcodec.codec.rt import RtConfig, RtModel, compress, row_scale, to_bands
+from confcodec.codec.scales import ROWS, Z_MAX
+from confcodec.codec.weights import save_weights
+from confcodec.errors import ConfcodecError
+from confcodec.lab.data import Patches
+from confcodec.lab.trainer import MODELS
+
+Z_BUCKETS = 8
+"""Ranges of qualities with hyper-latent tables of their own."""
+SUPPORT_MAX = 511
+"""Latent symbols beyond a row's support, at most this, are escaped."""
+
+_PRIOR = 200.0
+FloatArray = npt.NDArray[np.float64]
+
+
+def load_model(checkpoint: Path) -> tuple[RtModel, dict[str, object]]:
+    """The averaged weights of a checkpoint, and how far it was trained.
+
+    Raises:
+        ConfcodecError: the file is no checkpoint.
+    """
+    try:
+        bundle = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        config: RtConfig = MODELS[bundle["settings"]["model"]]
+        model = RtModel(config)
+        model.load_state_dict(bundle["average"])
+    except Exception as error:  # torch.load raises many kinds
+        raise ConfcodecError(
+            f"{checkpoint} is no checkpoint of this release: {error}"
+        ) from error
+    facts = {"steps": bundle["step"], "hours": bundle["seconds"] / 3600}
+    return model.eval(), facts | {"settings": bundle["settings"]}
+
+
+def freeze(checkpoint: Path, data: Path, out: Path, batches: int) -> Path:
+    """Write the weights file of a checkpoint into `out`; returns its path."""
+    model, facts = load_model(checkpoint)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    tables = gather_tables(model, Patches(data, 256), batches)
+    out.mkdir(parents=True, exist_ok=True)
+    path = save_weights(model, tables, out)
+    facts["config"] = asdict(model.config)
+    path.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n")
+    return path
+
+
+@torch.inference_mode()
+def gather_tables(model: RtModel, patches: Patches, batches: int) -> Tables:
+    """Count the symbols of `batches` random batches over all qualities."""
+    generator = torch.Generator().manual_seed(1)
+    z_counts = np.zeros((Z_BUCKETS, model.config.hyper, 2 * Z_MAX + 1))
+    y_counts = np.zeros((ROWS, SUPPORT_MAX + 1))
+    console = Console(stderr=True)
+    for i in track(range(batches), "counting symbols", console=console):
+        x = patches.batch(8, generator)
+        # All patches of a batch at one quality, the qualities spread evenly.
+        quality = (i * 37 + 5) % QUALITIES
+        _count(model, x, quality, y_counts, z_counts[quality * Z_BUCKETS // QUALITIES])
+    y, support = _y_tables(y_counts)
+    return Tables(y, support, _z_tables(z_counts))
+
+
+def _count(
+    model: RtModel,
+    x: torch.Tensor,
+    quality: int,
+    y_counts: FloatArray,
+    z_counts: FloatArray,
+) -> None:
+    levels = torch.full((x.shape[0],), float(quality))
+    with torch.autocast("cpu", torch.bfloat16):
+        y = model.analysis(x, model.analysis.gain8(levels)).float() * model.gain_y(
+            levels
+        )
+        bands = to_bands(y)
+        z = model.hyper_analysis(compress(bands)).float()
+        z_hat = z.round().clamp(-Z_MAX, Z_MAX)
+        residual, _ = model.split(bands, z_hat)
+    rows = model.scales(z_hat, levels.repeat_interleave(z.shape[0] // x.shape[0]))
+    magnitude = residual.round().abs().clamp(max=SUPPORT_MAX).to(torch.int64)
+    cell = rows.floor().to(torch.int64) * (SUPPORT_MAX + 1) + magnitude
+    y_counts += np.bincount(cell.flatten().numpy(), minlength=y_counts.size).reshape(
+        y_counts.shape
+    )
+    symbols = (z_hat.to(torch.int64) + Z_MAX).movedim(1, 0).flatten(1)
+    for channel, values in enumerate(symbols.numpy()):
+        z_counts[channel] += np.bincount(values, minlength=2 * Z_MAX + 1)
+
+
+def _y_tables(counts: FloatArray) -> tuple[IntArray, IntArray]:
+    """Symmetric rows: a residual is as likely as its negative."""
+    scales = row_scale(torch.arange(ROWS) + 0.5).double().numpy()
+    support = np.clip(np.ceil(14 * scales), 2, SUPPORT_MAX).astype(np.int32)
+    table = np.zeros((ROWS, 2 * SUPPORT_MAX + 2), np.int32)
+    for row, (scale, s) in enumerate(zip(scales, support, strict=True)):
+        prior = _laplace(scale, SUPPORT_MAX)
+        smooth = counts[row] + _PRIOR * prior
+        inner, escape = smooth[: s + 1], smooth[s + 1 :].sum() + 1e-3
+        halves = inner[1:] / 2
+        weights = np.concatenate([halves[::-1], inner[:1], halves, [escape]])
+        table[row, : 2 * s + 2] = _integers(weights)
+    return table, support
+
+
+def _z_tables(counts: FloatArray) -> IntArray:
+    """Per range of qualities and channel, smoothed by the channel's neighbouring ranges."""
+    table = np.zeros(counts.shape, np.int32)
+    values = np.abs(np.arange(-Z_MAX, Z_MAX + 1))
+    for bucket, channels in enumerate(counts):
+        for channel, own in enumerate(channels):
+            mean = (own @ values + 1) / (own.sum() + 1)
+            prior = np.exp(-values / max(mean, 0.05))
+            table[bucket, channel] = _integers(own + 2 * prior / prior.sum())
+    return table
+
+
+def _laplace(scale: float, limit: int) -> FloatArray:
+    """Probability of magnitudes 0..limit of a rounded zero-mean Laplace."""
+    edges = np.arange(limit + 1) + 0.5
+    tail = np.exp(-edges / scale)
+    mass = np.empty(limit + 1)
+    mass[0] = -math.expm1(-0.5 / scale)
+    mass[1:] = tail[:-1] - tail[1:]
+    return mass
+
+
+def _integers(weights: FloatArray) -> IntArray:
+    """Positive integers with sum 2**16, in proportion to `weights`."""
+    spare = TOTAL - len(weights)
+    share = weights / weights.sum() * spare
+    whole = np.floor(share).astype(np.int32)
+    order = np.argsort(whole - share)
+    whole[order[: spare - whole.sum()]] += 1
+    return (whole + 1).astype(np.int32)

@@ -1,0 +1,1 @@
+"""Packets, reassembly, feedback and rate control: pure code, bytes and the clock passed in."""
