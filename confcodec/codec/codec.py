@@ -86,9 +86,9 @@ class Codec(ABC):
             WeightsError: the weights cannot be used.
         """
         if name == "rt":
-            from confcodec.codec.rt_codec import RtCodec
+            from confcodec.codec.rt_codec import load_rt
 
-            return RtCodec.load(device, weights=weights, threads=threads)
+            return load_rt(device, weights=weights, threads=threads)
         if name in CODECS:
             from confcodec.codec.classic import ClassicCodec
 

@@ -14,6 +14,7 @@ float64 and both ends build the same models.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import constriction
 import numpy as np
@@ -29,7 +30,6 @@ TOTAL = 1 << 16
 SYMBOL_MAX = (1 << 15) - 1
 """Latent symbols lie in -SYMBOL_MAX .. SYMBOL_MAX."""
 
-_Model = constriction.stream.model.Categorical | constriction.stream.model.Uniform
 _BYTE = constriction.stream.model.Uniform(256)
 
 
@@ -87,7 +87,8 @@ class EntropyCoder:
             encoder.encode(
                 np.stack([wide >> 8, wide & 255], 1).ravel().astype(np.int32), _BYTE
             )
-        return encoder.get_compressed().astype("<u4").tobytes()
+        words: npt.NDArray[np.uint32] = encoder.get_compressed()
+        return words.astype("<u4").tobytes()
 
 
 class SliceDecoder:
@@ -126,7 +127,7 @@ class SliceDecoder:
         symbols[order] = values
         return symbols
 
-    def _read(self, model: _Model, count: int) -> IntArray:
+    def _read(self, model: Any, count: int) -> IntArray:
         try:
             values: IntArray = self._decoder.decode(model, int(count))
         except AssertionError as error:  # constriction's word for "no such bytes"
@@ -142,7 +143,7 @@ def _by_row(rows: RowArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
     return order, np.bincount(of_coded, minlength=64)
 
 
-def _model(frequencies: IntArray) -> _Model:
+def _model(frequencies: IntArray) -> Any:
     return constriction.stream.model.Categorical(
         frequencies.astype(np.float64), perfect=False
     )

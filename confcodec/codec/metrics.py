@@ -17,7 +17,7 @@ def psnr(a: Pixels, b: Pixels) -> float:
     # int16 holds a difference but not its square: add the squares up in float32 by BLAS.
     as_float = difference.astype(np.float32)
     mse = float(as_float @ as_float) / as_float.size
-    return 10 * math.log10(255**2 / mse) if mse else math.inf
+    return 10.0 * math.log10(255.0 * 255.0 / mse) if mse else math.inf
 
 
 def bpp(bitstream: bytes, pixels: Pixels) -> float:

@@ -46,47 +46,43 @@ class RtConfig:
 
     name: str = "rt"
     """What the weights file and reports call it."""
-    width8: int = 128
+    width8: int = 96
     """C, channels at 1/8."""
-    width16: int = 256
+    width16: int = 192
     """C', channels at 1/16."""
-    latent: int = 256
+    latent: int = 192
     """M, channels of y."""
     hyper: int = 48
     """Z, channels of z."""
     blocks8: int = 3
     """Blocks at 1/8, on each side."""
-    blocks16: int = 1
+    blocks16: int = 3
     """Blocks at 1/16, on each side."""
     mean_width: int = 64
     """Channels inside the mean network."""
-    features: int = 128
+    features: int = 96
     """Channels the mean network hands to the context network."""
-    context: int = 192
+    context: int = 128
     """Channels inside the context network."""
     scale_width: int = 64
     """Channels inside the scale network."""
 
 
 class Block(nn.Module):
-    """Depthwise 3x3 between two 1x1, then a 1x1 feed-forward; both residual."""
+    """Depthwise 3x3, then a 1x1 feed-forward of twice the width; residual."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.inward = nn.Conv2d(channels, channels, 1)
         self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
-        self.outward = nn.Conv2d(channels, channels, 1)
         self.expand = nn.Conv2d(channels, 2 * channels, 1)
         self.contract = nn.Conv2d(2 * channels, channels, 1)
         # Branches start silent, so that training starts from the linear warm start.
-        for layer in (self.outward, self.contract):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        nn.init.zeros_(self.contract.weight)
+        nn.init.zeros_(self.contract.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) to the same."""
-        x = x + self.outward(self.depthwise(_activate(self.inward(x))))
-        out: Tensor = x + self.contract(_activate(self.expand(x)))
+        out: Tensor = x + self.contract(_activate(self.expand(self.depthwise(x))))
         return out
 
 

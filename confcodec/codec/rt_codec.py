@@ -1,13 +1,20 @@
-"""`rt` behind the `Codec` interface: pixels <-> bitstream."""
+"""`rt` behind the `Codec` interface: pixels <-> bitstream.
+
+encode: patches -> analysis -> y in bands -> z -> CDF rows, means -> symbols -> bytes
+decode: bytes -> z -> CDF rows -> symbols; z, symbols -> means -> y_hat -> synthesis -> patches
+
+All tensors are channels-last, so that bands, patches and the symbols' order in
+the bitstream (band, y, x, channel) are views of memory, not copies.
+"""
 
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from confcodec.codec.bitstream import Header, pack, unpack
@@ -21,10 +28,12 @@ from confcodec.codec.entropy import (
     SliceDecoder,
 )
 from confcodec.codec.frame import Pixels, check_pixels
+from confcodec.codec.patches import SIDE, from_patches, to_patches
 from confcodec.codec.rt import (
     BAND,
     HYPER,
     STRIDE,
+    RtModel,
     checkerboard,
     compress,
     from_bands,
@@ -36,90 +45,59 @@ from confcodec.errors import BitstreamError
 
 logger = logging.getLogger(__name__)
 
+_CHANNELS_LAST = torch.channels_last
+
 
 class RtCodec(Codec):
-    """The real-time learned codec; loads, warms up and codes."""
+    """The real-time learned codec on one device, in one number format."""
 
-    def __init__(
-        self, weights: Weights, device: Device, threads: int | None = None
-    ) -> None:
+    def __init__(self, weights: Weights, device: Device) -> None:
+        """Take over `weights`: their model is moved and converted in place."""
         keep_memory()
-        if threads:
-            torch.set_num_threads(threads)
-        self._device = device
+        self._device = device.device
+        self._dtype = device.dtype
         self._weights = weights
-        with torch.no_grad():
-            # Pixels go in and out as 0..255, less 127.5.
-            weights.model.analysis.embed.weight.div_(255)
-            weights.model.synthesis.unembed.weight.mul_(255)
-            weights.model.synthesis.unembed.bias.mul_(255)  # type: ignore[union-attr]
-        model = weights.model.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        for part in (model.analysis, model.synthesis, model.hyper_analysis):
-            part.to(device.dtype)
-        for part in (model.means, model.context):
-            part.to(device.dtype)
-        self._model = model
+        self._model = model = weights.model.to(
+            self._device, memory_format=_CHANNELS_LAST
+        )  # type: ignore[call-overload]
+        self._gains = _gains(model, device)
+        _fold_pixels(model)
+        model.to(self._dtype)
         self._exact = {
-            key: value.to(device.device) for key, value in weights.exact.items()
+            key: value.to(self._device).contiguous(memory_format=_CHANNELS_LAST)
+            if value.ndim == 4
+            else value.to(self._device)
+            for key, value in weights.exact.items()
         }
-        self._exact_bias = weights.exact_bias.to(device.device)
+        self._exact_bias = weights.exact_bias.to(self._device)
         self._coder = EntropyCoder(weights.tables)
         self._buckets = weights.tables.z.shape[0]
-        self._gains = _gains(model, device)
         self._last: tuple[bytes, Header, Tensor] | None = None
-        where = str(device.device)
-        used = torch.get_num_threads() if where == "cpu" else 1
+        threads = torch.get_num_threads() if self._device.type == "cpu" else 1
+        name = model.config.name
         self.info = CodecInfo(
-            weights.model.config.name, weights.name, where, device.dtype_name, used
+            name, weights.name, str(self._device), device.dtype_name, threads
         )
-
-    @classmethod
-    def load(
-        cls,
-        device: str = "auto",
-        *,
-        weights: Path | None = None,
-        threads: int | None = None,
-    ) -> RtCodec:
-        """Load the weights, choose the device, and code one grey frame to warm up.
-
-        Raises:
-            WeightsError: the weights cannot be used.
-            ValueError: no such device.
-        """
-        if threads:
-            torch.set_num_threads(threads)
-        codec = cls(
-            load_weights(weights or find_weights("rt")), choose_device(device), threads
-        )
-        info = codec.info
-        logger.info(
-            "%s on %s in %s, %d threads",
-            info.model,
-            info.device,
-            info.dtype,
-            info.threads,
-        )
-        grey = np.full((480, 640, 3), 128, np.uint8)
-        codec.decode(codec.encode(grey, 32))
-        return codec
 
     @torch.inference_mode()
     def encode(self, pixels: Pixels, quality: int) -> bytes:
         """Code one picture; see `Codec.encode`."""
         check_pixels(pixels)
         check_quality(quality)
-        model, gains = self._model, self._gains
         height, width = pixels.shape[:2]
         header = Header(self._weights.model_hash, width, height, quality)
-        y = model.analysis.transform(self._patches(pixels), gains["analysis"][quality])
-        bands = to_bands(y.float() * gains["y"][quality])
-        z_hat = model.hyper_analysis(compress(bands).to(self._device.dtype)).float()
-        z_hat = z_hat.round_().clamp_(-Z_MAX, Z_MAX)
+        patches = torch.from_numpy(to_patches(pixels, STRIDE)).to(self._device)
+        # bf16 and fp16 hold 0..255 less 127.5 exactly.
+        x = (
+            patches.to(self._dtype).sub_(127.5)[None].permute(0, 3, 1, 2)
+        )  # (1, 192, H/8, W/8)
+        y = self._model.analysis.transform(x, self._gains["analysis"][quality])
+        bands = to_bands(y.float() * self._gains["y"][quality])
+        z = self._model.hyper_analysis(compress(bands).to(self._dtype))
+        z_hat = z.float().round_().clamp_(-Z_MAX, Z_MAX)
         rows = self._rows(z_hat, header)
         symbols, y_hat = self._quantise(bands, z_hat, rows)
-        payloads = self._code(header, z_hat, rows, symbols)
-        bitstream = pack(header, payloads)
+        bitstream = pack(header, self._write(header, z_hat, rows, symbols))
         self._last = (bitstream, header, y_hat)
         return bitstream
 
@@ -133,7 +111,10 @@ class RtCodec(Codec):
                 "use the same weights on both sides"
             )
         z_hat, symbols = self._read(header, payloads)
-        return self._synthesise(header, self._y_hat(z_hat, symbols))
+        mask = _mask(symbols.shape, self._device)
+        mean, features = self._means(z_hat)
+        mean = self._refine(mean, features, symbols * mask, mask)
+        return self._synthesise(header, mean.add_(symbols))
 
     @torch.inference_mode()
     def reconstruct(self, bitstream: bytes) -> Pixels:
@@ -142,111 +123,142 @@ class RtCodec(Codec):
             return self.decode(bitstream)
         return self._synthesise(self._last[1], self._last[2])
 
-    def _patches(self, pixels: Pixels) -> Tensor:
-        """(1, 192, H/8, W/8): pixels - 127.5, which bf16 holds exactly, in patches of 8x8."""
-        height, width = pixels.shape[:2]
-        x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._device.device)
-        x = x.permute(2, 0, 1)[None].to(self._device.dtype).sub_(127.5)
-        if height % STRIDE or width % STRIDE:
-            x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
-        return F.pixel_unshuffle(x, 8)
-
     def _rows(self, z_hat: Tensor, header: Header) -> Tensor:
         """(n, M, 8, w) CDF rows; 0, not coded, wherever a band is padding."""
         bias = self._exact_bias[header.quality : header.quality + 1]
-        rows = self._model.scales.rows(z_hat, bias, self._exact)
+        rows: Tensor = self._model.scales.rows(z_hat, bias, self._exact)
         height, width = -(-header.height // STRIDE), -(-header.width // STRIDE)
         rows[-1, :, (height - 1) % BAND + 1 :] = 0
         rows[:, :, :, width:] = 0
         return rows
 
     def _means(self, z_hat: Tensor) -> tuple[Tensor, Tensor]:
-        features, mean = self._model.means(z_hat.to(self._device.dtype))
-        return features, mean.float()
+        features, mean = self._model.means(z_hat.to(self._dtype))
+        return mean.float(), features
 
     def _refine(
-        self, mean: Tensor, features: Tensor, anchors: Tensor, mask: Tensor
+        self, mean: Tensor, features: Tensor, first: Tensor, mask: Tensor
     ) -> Tensor:
-        correction = self._model.context(
-            anchors.to(self._device.dtype), features
-        ).float()
-        return mean + correction * (1 - mask)
+        """The mean of all latents, given the symbols of the anchors (0 elsewhere)."""
+        anchors = torch.addcmul(first, mean, mask)
+        correction = self._model.context(anchors.to(self._dtype), features).float()
+        return mean.addcmul_(correction, 1 - mask)
 
     def _quantise(
         self, bands: Tensor, z_hat: Tensor, rows: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Symbols (n, M, 8, w) int32 and the y_hat that a decoder builds from them."""
-        coded = rows > 0
-        mask = checkerboard(bands)
-        features, mean = self._means(z_hat)
-        first = (bands - mean).round_() * coded * mask
-        mean = self._refine(mean, features, (mean + first) * mask, mask)
-        symbols = ((bands - mean).round_() * coded).clamp_(-SYMBOL_MAX, SYMBOL_MAX)
-        return symbols.to(torch.int32), mean + symbols
-
-    def _y_hat(self, z_hat: Tensor, symbols: Tensor) -> Tensor:
-        mask = checkerboard(symbols).float()
-        features, mean = self._means(z_hat)
-        first = symbols * mask
-        mean = self._refine(mean, features, (mean + first) * mask, mask)
-        return mean + symbols
+        """Symbols (n, M, 8, w) float32 and the y_hat that a decoder builds from them."""
+        coded = (rows > 0).float()
+        mask = _mask(bands.shape, self._device)
+        mean, features = self._means(z_hat)
+        first = (bands - mean).round_().clamp_(-SYMBOL_MAX, SYMBOL_MAX).mul_(coded)
+        mean = self._refine(mean, features, first.mul_(mask), mask)
+        symbols = (bands - mean).round_().clamp_(-SYMBOL_MAX, SYMBOL_MAX).mul_(coded)
+        return symbols, mean.add_(symbols)
 
     def _synthesise(self, header: Header, y_hat: Tensor) -> Pixels:
-        gains, quality = self._gains, header.quality
-        m = y_hat.shape[1]
-        shape = torch.Size(
-            (1, m, -(-header.height // STRIDE), -(-header.width // STRIDE))
+        rows, columns = -(-header.height // STRIDE), -(-header.width // STRIDE)
+        y_hat = from_bands(y_hat, torch.Size((1, y_hat.shape[1], rows, columns)))
+        y_hat = (y_hat * self._gains["inverse_y"][header.quality]).to(self._dtype)
+        x_hat = self._model.synthesis.transform(
+            y_hat, self._gains["synthesis"][header.quality]
         )
-        y_hat = from_bands(y_hat, shape) * gains["inverse_y"][quality]
-        patches = self._model.synthesis.transform(
-            y_hat.to(self._device.dtype), gains["synthesis"][quality]
+        # 127.5 to undo the centring, 0.5 so that cutting the fraction off rounds.
+        x_hat = x_hat[0].permute(1, 2, 0).float().add_(128).clamp_(0, 255)
+        return from_patches(
+            x_hat.to(torch.uint8).cpu().numpy(), header.height, header.width
         )
-        x_hat = F.pixel_shuffle(patches.float(), 8).add_(127.5).round_().clamp_(0, 255)
-        pixels = x_hat.to(torch.uint8)[0, :, : header.height, : header.width].permute(
-            1, 2, 0
-        )
-        return np.ascontiguousarray(pixels.cpu().numpy())
 
-    def _code(
+    def _write(
         self, header: Header, z_hat: Tensor, rows: Tensor, symbols: Tensor
     ) -> list[bytes]:
         n, channels = z_hat.shape[:2]
-        z_array = z_hat.to(torch.int32).reshape(n, channels, -1).cpu().numpy()
-        rows_array: RowArray = rows.reshape(n, -1).cpu().numpy()
-        symbol_array: IntArray = symbols.reshape(n, -1).cpu().numpy()
+        z: IntArray = z_hat.to(torch.int32).reshape(n, channels, -1).cpu().numpy()
+        all_rows: RowArray = _flat(rows).cpu().numpy()
+        all_symbols: IntArray = _flat(symbols).to(torch.int32).cpu().numpy()
         bucket = self._bucket(header)
         return [
-            self._coder.encode(z_array[i], bucket, symbol_array[i], rows_array[i])
+            self._coder.encode(z[i], bucket, all_symbols[i], all_rows[i])
             for i in range(n)
         ]
 
     def _read(self, header: Header, payloads: list[bytes]) -> tuple[Tensor, Tensor]:
-        """z_hat (n, Z, 2, w) and symbols (n, M, 8, 4 w) of all slices."""
+        """z_hat (n, Z, 2, w) and symbols (n, M, 8, 4 w), float32, of all slices."""
         width = -(-header.width // (STRIDE * HYPER))
         decoders = [SliceDecoder(self._coder, payload) for payload in payloads]
         z = np.stack(
             [d.hyper(self._bucket(header), BAND // HYPER * width) for d in decoders]
         )
-        z_hat = torch.from_numpy(z).view(len(z), -1, BAND // HYPER, width)
-        z_hat = z_hat.to(self._device.device).float()
+        z_hat = torch.from_numpy(z).to(self._device).float()
+        z_hat = z_hat.view(len(z), -1, BAND // HYPER, width)
+        z_hat = z_hat.contiguous(memory_format=_CHANNELS_LAST)
         rows = self._rows(z_hat, header)
-        rows_array: RowArray = rows.reshape(len(z), -1).cpu().numpy()
+        all_rows: RowArray = _flat(rows).cpu().numpy()
         symbols = np.stack(
-            [d.latents(r) for d, r in zip(decoders, rows_array, strict=True)]
+            [d.latents(r) for d, r in zip(decoders, all_rows, strict=True)]
         )
-        return z_hat, torch.from_numpy(symbols).view(rows.shape).to(self._device.device)
+        n, m, h, w = rows.shape
+        symbols_nhwc = (
+            torch.from_numpy(symbols).to(self._device).float().view(n, h, w, m)
+        )
+        return z_hat, symbols_nhwc.permute(0, 3, 1, 2)
 
     def _bucket(self, header: Header) -> int:
-        return header.quality * self._buckets // QUALITIES
+        return int(header.quality * self._buckets // QUALITIES)
+
+
+def load_rt(
+    device: str = "auto", *, weights: Path | None = None, threads: int | None = None
+) -> RtCodec:
+    """Load the weights, choose the device, and code a grey frame to warm up.
+
+    Raises:
+        WeightsError: the weights cannot be used.
+        ValueError: no such device.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    codec = RtCodec(load_weights(weights or find_weights("rt")), choose_device(device))
+    info = codec.info
+    logger.info(
+        "%s on %s in %s, %d threads", info.model, info.device, info.dtype, info.threads
+    )
+    grey = np.full((480, 640, 3), 128, np.uint8)
+    codec.decode(codec.encode(grey, QUALITIES // 2))
+    return codec
+
+
+def _flat(bands: Tensor) -> Tensor:
+    """(n, 8 * w * M), in the order (y, x, channel)."""
+    return bands.permute(0, 2, 3, 1).reshape(len(bands), -1)
+
+
+@lru_cache(maxsize=8)
+def _mask(shape: torch.Size, device: torch.device) -> Tensor:
+    """The checkerboard for bands of that shape, spread over all of them, channels-last."""
+    mask = checkerboard(torch.empty(shape, device=device)).expand(shape)
+    return mask.contiguous(memory_format=_CHANNELS_LAST)
 
 
 @torch.no_grad()
-def _gains(model: torch.nn.Module, device: Device) -> dict[str, Tensor]:
+def _fold_pixels(model: RtModel) -> None:
+    """Let the outer layers take pixels 0..255 in the order (row, column, colour)."""
+    embed, unembed = model.analysis.embed, model.synthesis.unembed
+    order = torch.arange(3 * SIDE * SIDE).view(3, SIDE, SIDE).permute(1, 2, 0).flatten()
+    embed.weight.copy_(embed.weight[:, order] / 255)
+    unembed.weight.copy_(unembed.weight[order] * 255)
+    assert unembed.bias is not None
+    unembed.bias.copy_(unembed.bias[order] * 255)
+
+
+@torch.no_grad()
+def _gains(model: RtModel, device: Device) -> dict[str, Tensor]:
     """(64, 1, C, 1, 1) factors of every quality."""
     qualities = torch.arange(QUALITIES, dtype=torch.float32, device=device.device)
+    gain_y: Tensor = model.gain_y(qualities)[:, None]
     return {
-        "analysis": model.analysis.gain8.float()(qualities)[:, None].to(device.dtype),
-        "synthesis": model.synthesis.gain8.float()(qualities)[:, None].to(device.dtype),
-        "y": model.gain_y(qualities)[:, None],
-        "inverse_y": 1 / model.gain_y(qualities)[:, None],
+        "analysis": model.analysis.gain8(qualities)[:, None].to(device.dtype),
+        "synthesis": model.synthesis.gain8(qualities)[:, None].to(device.dtype),
+        "y": gain_y,
+        "inverse_y": 1 / gain_y,
     }

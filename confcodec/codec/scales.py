@@ -52,7 +52,7 @@ class _BoundedIdentity(torch.autograd.Function):
 
 def bounded(x: Tensor, low: float, high: float) -> Tensor:
     """Clamp to low..high; gradients that would leave the range are dropped."""
-    out: Tensor = _BoundedIdentity.apply(x, low, high)
+    out: Tensor = _BoundedIdentity.apply(x, low, high)  # type: ignore[no-untyped-call]
     return out
 
 

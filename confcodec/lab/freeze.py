@@ -53,11 +53,13 @@ def load_model(checkpoint: Path) -> tuple[RtModel, dict[str, object]]:
     return model.eval(), facts | {"settings": bundle["settings"]}
 
 
-def freeze(checkpoint: Path, data: Path, out: Path, batches: int) -> Path:
+def freeze(
+    checkpoint: Path, data: Path, out: Path, batches: int, patch: int = 256
+) -> Path:
     """Write the weights file of a checkpoint into `out`; returns its path."""
     model, facts = load_model(checkpoint)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    tables = gather_tables(model, Patches(data, 256), batches)
+    tables = gather_tables(model, Patches(data, patch), batches)
     out.mkdir(parents=True, exist_ok=True)
     path = save_weights(model, tables, out)
     facts["config"] = asdict(model.config)
@@ -77,6 +79,16 @@ def gather_tables(model: RtModel, patches: Patches, batches: int) -> Tables:
         # All patches of a batch at one quality, the qualities spread evenly.
         quality = (i * 37 + 5) % QUALITIES
         _count(model, x, quality, y_counts, z_counts[quality * Z_BUCKETS // QUALITIES])
+    return tables_from_counts(y_counts, z_counts)
+
+
+def tables_from_counts(y_counts: FloatArray, z_counts: FloatArray) -> Tables:
+    """Smoothed tables from how often each symbol occurred.
+
+    Args:
+        y_counts: (64, SUPPORT_MAX + 1), magnitudes of the latents by row.
+        z_counts: (Z_BUCKETS, Z, 2 * Z_MAX + 1), hyper-latents by range of qualities and channel.
+    """
     y, support = _y_tables(y_counts)
     return Tables(y, support, _z_tables(z_counts))
 
@@ -149,7 +161,8 @@ def _integers(weights: FloatArray) -> IntArray:
     """Positive integers with sum 2**16, in proportion to `weights`."""
     spare = TOTAL - len(weights)
     share = weights / weights.sum() * spare
-    whole = np.floor(share).astype(np.int32)
+    whole: IntArray = np.floor(share).astype(np.int32)
     order = np.argsort(whole - share)
     whole[order[: spare - whole.sum()]] += 1
-    return (whole + 1).astype(np.int32)
+    whole += 1
+    return whole

@@ -3,17 +3,29 @@
 import json
 import logging
 import math
+import signal
 import time
-from dataclasses import asdict, dataclass
+from collections import deque
 from pathlib import Path
+from types import FrameType
 
 import torch
+import torch.nn.functional as F
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from torch import Tensor
 
 from confcodec.codec.codec import QUALITIES
-from confcodec.codec.rt import RtConfig, RtModel
+from confcodec.codec.device import keep_memory
+from confcodec.codec.rt import STRIDE, RtConfig, RtModel, RtOutput
 from confcodec.errors import ConfcodecError
+from confcodec.lab.checkpoint import TrainState, load_checkpoint, save_checkpoint
 from confcodec.lab.data import Patches, find_pictures, read_picture, to_batch
 from confcodec.lab.loss import Loss, rate_distortion
 from confcodec.lab.train import TrainSettings
@@ -23,32 +35,10 @@ logger = logging.getLogger(__name__)
 
 MODELS = {
     "rt": RtConfig(),
-    "rt-s": RtConfig(
-        "rt-s", width8=64, width16=192, latent=192, blocks8=2, context=128
-    ),
+    "rt-s": RtConfig("rt-s", width8=64, width16=128, latent=128, blocks8=2, blocks16=2),
 }
 VALIDATION_QUALITIES = (0, 12, 24, 36, 48, 63)
 _LOG_EVERY = 200
-
-
-@dataclass(slots=True)
-class TrainState:
-    """All that a resumed run needs to go on as if it had never stopped."""
-
-    model: RtModel
-    """The weights being trained."""
-    average: RtModel
-    """Their exponential moving average."""
-    optimizer: torch.optim.AdamW
-    """With its moments."""
-    generator: torch.Generator
-    """Draws patches and qualities; the noise comes from torch's own."""
-    step: int = 0
-    """Steps done."""
-    seconds: float = 0.0
-    """Time they took, over all parts of the run."""
-    best: float = math.inf
-    """Lowest validation loss so far."""
 
 
 def train(
@@ -60,18 +50,21 @@ def train(
 ) -> None:
     """Train a model on a folder of pictures and leave checkpoints in `out`.
 
+    An interrupt (SIGINT or SIGTERM) ends the run after the step under way, and saves.
+
     Raises:
         ConfcodecError: no usable pictures, or a checkpoint of another model.
     """
+    keep_memory()
     if settings.threads:
         torch.set_num_threads(settings.threads)
     device = _device(settings.device)
     out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
-    console.print(f"reading {data}")
     patches = Patches(data, settings.patch)
+    pictures = find_pictures(val) if val else []
     console.print(
-        f"{len(patches.pictures)} pictures of {settings.patch} pixels or more"
+        f"{len(patches.pictures)} pictures of {settings.patch} pixels or more in {data}"
     )
     if resume is None and (out / "last.pt").exists():
         resume = out / "last.pt"
@@ -79,12 +72,7 @@ def train(
     if resume is not None:
         load_checkpoint(state, resume, device)
         console.print(f"resumed {resume} at step {state.step}")
-    pictures = find_pictures(val) if val else []
-    try:
-        _loop(settings, state, patches, pictures, out, console)
-    except KeyboardInterrupt:
-        console.print("interrupted; saving")
-    save_checkpoint(state, settings, out / "last.pt")
+    _Run(settings, state, patches, pictures, out, console).loop()
 
 
 def start(
@@ -106,36 +94,99 @@ def start(
     return TrainState(model, average.eval(), optimizer, generator)
 
 
-def _loop(
-    settings: TrainSettings,
-    state: TrainState,
-    patches: Patches,
-    pictures: list[Path],
-    out: Path,
-    console: Console,
-) -> None:
-    writer = _tensorboard(out)
-    began = last_save = last_validation = time.monotonic()
-    recent: list[tuple[float, float, float]] = []
-    while state.step < settings.steps:
-        tick = time.monotonic()
-        if settings.minutes and tick - began > 60 * settings.minutes:
-            break
-        loss = train_step(settings, state, patches)
-        now = time.monotonic()
-        state.seconds += now - tick
-        recent.append((float(loss.total), loss.bpp, loss.psnr))
-        if state.step % _LOG_EVERY == 0:
-            _report(state, recent, (now - began), settings, console, writer)
-            recent.clear()
-        if now - last_save > 60 * settings.checkpoint_minutes:
-            save_checkpoint(state, settings, out / "last.pt")
-            last_save = now
-        if pictures and now - last_validation > 60 * settings.validate_minutes:
-            _validate(settings, state, pictures, out, console, writer)
-            last_validation = time.monotonic()
-    if pictures:
-        _validate(settings, state, pictures, out, console, writer)
+class _Run:
+    """One part of a run: the clock, the log and the files around `train_step`."""
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        state: TrainState,
+        patches: Patches,
+        pictures: list[Path],
+        out: Path,
+        console: Console,
+    ) -> None:
+        self.settings, self.state, self.patches = settings, state, patches
+        self.pictures, self.out, self.console = pictures, out, console
+        self.stopped = False
+        self.recent: deque[tuple[float, float, float]] = deque(maxlen=_LOG_EVERY)
+
+    def loop(self) -> None:
+        """Train until the steps or the minutes are over, or a signal asks to stop."""
+        settings, state = self.settings, self.state
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        began = saved = validated = time.monotonic()
+        with Progress(
+            *columns, console=self.console, disable=not self.console.is_terminal
+        ) as bar:
+            task = bar.add_task("training", total=settings.steps, completed=state.step)
+            while state.step < settings.steps and not self.stopped:
+                self._step()
+                bar.update(task, completed=state.step, description=self._summary())
+                now = time.monotonic()
+                if settings.minutes and now - began > 60 * settings.minutes:
+                    break
+                if now - saved > 60 * settings.checkpoint_minutes:
+                    save_checkpoint(state, settings, self.out / "last.pt")
+                    saved = now
+                if self.pictures and now - validated > 60 * settings.validate_minutes:
+                    self._validate()
+                    validated = time.monotonic()
+        save_checkpoint(state, settings, self.out / "last.pt")
+        if self.pictures and not self.stopped:
+            self._validate()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopped = True
+
+    def _step(self) -> None:
+        began = time.monotonic()
+        loss = train_step(self.settings, self.state, self.patches)
+        self.state.seconds += time.monotonic() - began
+        self.recent.append((float(loss.total.detach()), loss.bpp, loss.psnr))
+        if self.state.step % _LOG_EVERY == 0:
+            minutes = self.state.seconds / 60
+            self.console.print(f"{self._summary()}  {minutes:.1f} min", highlight=False)
+
+    def _summary(self) -> str:
+        columns = zip(*self.recent, strict=True)
+        total, bpp, psnr = (sum(column) / len(self.recent) for column in columns)
+        rate = self.state.step / max(self.state.seconds, 1e-9)
+        return (
+            f"step {self.state.step}  loss {total:.4f}  {bpp:.3f} bpp  {psnr:.2f} dB  "
+            f"{rate:.2f} steps/s"
+        )
+
+    def _validate(self) -> None:
+        state = self.state
+        points = [
+            validate(state.average, self.pictures, q) for q in VALIDATION_QUALITIES
+        ]
+        loss = sum(point[2] for point in points) / len(points)
+        hours = state.seconds / 3600
+        record = {
+            "step": state.step,
+            "hours": round(hours, 3),
+            "loss": loss,
+            "rd": points,
+        }
+        with (self.out / "validation.jsonl").open("a") as log:
+            log.write(json.dumps(record) + "\n")
+        table = " ".join(f"{bpp:.4f}:{psnr:.2f}" for bpp, psnr, _ in points)
+        self.console.print(
+            f"validation at step {state.step}, {hours:.2f} h: loss {loss:.4f}, {table}",
+            highlight=False,
+        )
+        if loss < state.best:
+            state.best = loss
+            save_checkpoint(state, self.settings, self.out / "best.pt")
 
 
 def train_step(settings: TrainSettings, state: TrainState, patches: Patches) -> Loss:
@@ -174,126 +225,33 @@ def learning_rate(settings: TrainSettings, step: int) -> float:
 @torch.no_grad()
 def _update_average(state: TrainState, decay: float) -> None:
     keep = min(decay, (state.step + 1) / (state.step + 10))
-    averages = list(state.average.parameters())
-    torch._foreach_lerp_(averages, list(state.model.parameters()), 1 - keep)
+    averages: list[Tensor] = list(state.average.parameters())
+    weights: list[Tensor] = list(state.model.parameters())
+    torch._foreach_lerp_(averages, weights, 1 - keep)
 
 
 @torch.no_grad()
 def validate(
     model: RtModel, pictures: list[Path], quality: int
 ) -> tuple[float, float, float]:
-    """Mean bpp (estimated from rounded symbols), PSNR and loss over picture files."""
+    """Mean bpp (estimated, from rounded symbols), PSNR and loss over picture files."""
     device = next(model.parameters()).device
     model.eval()
-    rates, psnrs, losses = [], [], []
+    rows = []
     for path in pictures:
-        pixels = read_picture(path)
-        x = to_batch(pixels).to(device)
+        x = to_batch(read_picture(path)).to(device)
         height, width = x.shape[2:]
-        padded = torch.nn.functional.pad(
-            x, (0, -width % 16, 0, -height % 16), mode="replicate"
-        )
+        padded = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
         levels = torch.tensor([float(quality)], device=device)
         with torch.autocast(device.type, torch.bfloat16):
             out = model(padded, levels)
         x_hat: Tensor = (
             out.x_hat[:, :, :height, :width].clamp(0, 1) * 255
         ).round() / 255
-        out.x_hat = x_hat
-        loss = rate_distortion(x, out, levels)
-        rates.append(loss.bpp)
-        psnrs.append(loss.psnr)
-        losses.append(float(loss.total))
-    count = len(pictures)
-    return sum(rates) / count, sum(psnrs) / count, sum(losses) / count
-
-
-def _validate(
-    settings: TrainSettings,
-    state: TrainState,
-    pictures: list[Path],
-    out: Path,
-    console: Console,
-    writer: object,
-) -> None:
-    points = [
-        validate(state.average, pictures, quality) for quality in VALIDATION_QUALITIES
-    ]
-    mean_loss = sum(loss for _, _, loss in points) / len(points)
-    table = " ".join(f"{bpp:.4f}:{psnr:.2f}" for bpp, psnr, _ in points)
-    hours = state.seconds / 3600
-    console.print(
-        f"validation at step {state.step}, {hours:.2f} h: loss {mean_loss:.4f}, {table}"
-    )
-    record = {"step": state.step, "hours": hours, "loss": mean_loss, "rd": points}
-    with (out / "validation.jsonl").open("a") as log:
-        log.write(json.dumps(record) + "\n")
-    if mean_loss < state.best:
-        state.best = mean_loss
-        save_checkpoint(state, settings, out / "best.pt")
-    _ = writer
-
-
-def save_checkpoint(state: TrainState, settings: TrainSettings, path: Path) -> None:
-    """Write everything `load_checkpoint` needs, whole or not at all."""
-    bundle = {
-        "settings": asdict(settings),
-        "model": state.model.state_dict(),
-        "average": state.average.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
-        "generator": state.generator.get_state(),
-        "torch_generator": torch.get_rng_state(),
-        "step": state.step,
-        "seconds": state.seconds,
-        "best": state.best,
-    }
-    partial = path.with_suffix(".partial")
-    torch.save(bundle, partial)
-    partial.replace(path)
-
-
-def load_checkpoint(state: TrainState, path: Path, device: torch.device) -> None:
-    """Put a state back to where `save_checkpoint` left it; runs no code from the file.
-
-    Raises:
-        ConfcodecError: no checkpoint, or one of another model.
-    """
-    try:
-        bundle = torch.load(path, map_location=device, weights_only=True)
-        state.model.load_state_dict(bundle["model"])
-        state.average.load_state_dict(bundle["average"])
-        state.optimizer.load_state_dict(bundle["optimizer"])
-        state.generator.set_state(bundle["generator"].cpu())
-        torch.set_rng_state(bundle["torch_generator"].cpu())
-    except Exception as error:  # torch.load and load_state_dict raise many kinds
-        raise ConfcodecError(
-            f"{path} is no checkpoint of this model ({error}); leave --resume out to start anew"
-        ) from error
-    state.step, state.seconds = bundle["step"], bundle["seconds"]
-    state.best = bundle["best"]
-
-
-def _report(
-    state: TrainState,
-    recent: list[tuple[float, float, float]],
-    elapsed: float,
-    settings: TrainSettings,
-    console: Console,
-    writer: object,
-) -> None:
-    total, bpp, psnr = (
-        sum(column) / len(recent) for column in zip(*recent, strict=True)
-    )
-    rate = state.step / max(state.seconds, 1e-9)
-    console.print(
-        f"step {state.step}  loss {total:.4f}  {bpp:.3f} bpp  {psnr:.2f} dB  "
-        f"{rate:.2f} steps/s  {state.seconds / 60:.1f} min  lr {learning_rate(settings, state.step):.1e}"
-    )
-    _ = (elapsed, writer)
-
-
-def _tensorboard(out: Path) -> object:
-    return None
+        loss = rate_distortion(x, RtOutput(x_hat, out.bits_y, out.bits_z), levels)
+        rows.append((loss.bpp, loss.psnr, float(loss.total)))
+    bpp, psnr, total = (sum(column) / len(rows) for column in zip(*rows, strict=True))
+    return bpp, psnr, total
 
 
 def _device(name: str) -> torch.device:

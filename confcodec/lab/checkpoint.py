@@ -1,0 +1,70 @@
+"""Checkpoints: a training run on disk, to go on as if it had never stopped."""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from confcodec.codec.rt import RtModel
+from confcodec.errors import ConfcodecError
+from confcodec.lab.train import TrainSettings
+
+
+@dataclass(slots=True)
+class TrainState:
+    """All that a resumed run needs."""
+
+    model: RtModel
+    """The weights being trained."""
+    average: RtModel
+    """Their exponential moving average."""
+    optimizer: torch.optim.AdamW
+    """With its moments."""
+    generator: torch.Generator
+    """Draws patches and qualities; the noise comes from torch's own."""
+    step: int = 0
+    """Steps done."""
+    seconds: float = 0.0
+    """Time they took, over all parts of the run."""
+    best: float = math.inf
+    """Lowest validation loss so far."""
+
+
+def save_checkpoint(state: TrainState, settings: TrainSettings, path: Path) -> None:
+    """Write everything `load_checkpoint` needs, whole or not at all."""
+    bundle = {
+        "settings": asdict(settings),
+        "model": state.model.state_dict(),
+        "average": state.average.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "generator": state.generator.get_state(),
+        "torch_generator": torch.get_rng_state(),
+        "step": state.step,
+        "seconds": state.seconds,
+        "best": state.best,
+    }
+    partial = path.with_suffix(".partial")
+    torch.save(bundle, partial)
+    partial.replace(path)
+
+
+def load_checkpoint(state: TrainState, path: Path, device: torch.device) -> None:
+    """Put a state back to where `save_checkpoint` left it; runs no code from the file.
+
+    Raises:
+        ConfcodecError: no checkpoint, or one of another model.
+    """
+    try:
+        bundle = torch.load(path, map_location=device, weights_only=True)
+        state.model.load_state_dict(bundle["model"])
+        state.average.load_state_dict(bundle["average"])
+        state.optimizer.load_state_dict(bundle["optimizer"])
+        state.generator.set_state(bundle["generator"].cpu())
+        torch.set_rng_state(bundle["torch_generator"].cpu())
+        state.step, state.seconds = bundle["step"], bundle["seconds"]
+        state.best = bundle["best"]
+    except Exception as error:  # torch.load and load_state_dict raise many kinds
+        raise ConfcodecError(
+            f"{path} is no checkpoint of this model ({error}); remove it to start anew"
+        ) from error
