@@ -22,4 +22,5 @@ def psnr(a: Pixels, b: Pixels) -> float:
 
 def bpp(bitstream: bytes, pixels: Pixels) -> float:
     """Bits per pixel: all bytes of the bitstream over the unpadded picture."""
-    return 8 * len(bitstream) / (pixels.shape[0] * pixels.shape[1])
+    height, width = pixels.shape[:2]
+    return 8 * len(bitstream) / (height * width)

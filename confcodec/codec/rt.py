@@ -46,7 +46,7 @@ class RtConfig:
 
     name: str = "rt"
     """What the weights file and reports call it."""
-    width8: int = 96
+    width8: int = 128
     """C, channels at 1/8."""
     width16: int = 192
     """C', channels at 1/16."""
@@ -54,9 +54,9 @@ class RtConfig:
     """M, channels of y."""
     hyper: int = 48
     """Z, channels of z."""
-    blocks8: int = 3
+    blocks8: int = 2
     """Blocks at 1/8, on each side."""
-    blocks16: int = 3
+    blocks16: int = 2
     """Blocks at 1/16, on each side."""
     mean_width: int = 64
     """Channels inside the mean network."""
