@@ -13,6 +13,7 @@ from confcodec.codec.entropy import (
     SliceDecoder,
 )
 from confcodec.codec.rt import row_scale
+from confcodec.codec.scales import FIRST_CODED
 from confcodec.errors import BitstreamError
 from tests.conftest import flat_tables
 
@@ -27,7 +28,7 @@ def laplace_symbols(count: int, seed: int) -> tuple[IntArray, np.ndarray]:
     rows = rng.integers(0, 64, count).astype(np.uint8)
     scales = row_scale(torch.from_numpy(rows) + 0.5).numpy()
     symbols = np.round(rng.laplace(0, scales)).astype(np.int32)
-    symbols[rows == 0] = 0
+    symbols[rows < FIRST_CODED] = 0
     return symbols, rows
 
 
@@ -38,7 +39,7 @@ def test_any_symbols_round_trip(seed: int, bucket: int, count: int) -> None:
     z = rng.integers(-31, 32, (4, 6)).astype(np.int32)
     symbols, rows = laplace_symbols(count, seed)
     wild = rng.random(count) < 0.02
-    symbols[wild & (rows > 0)] = rng.integers(-SYMBOL_MAX, SYMBOL_MAX + 1)
+    symbols[wild & (rows >= FIRST_CODED)] = rng.integers(-SYMBOL_MAX, SYMBOL_MAX + 1)
     decoder = SliceDecoder(CODER, CODER.encode(z, bucket, symbols, rows))
     np.testing.assert_array_equal(decoder.hyper(bucket, 6), z)
     np.testing.assert_array_equal(decoder.latents(rows), symbols)
@@ -49,13 +50,16 @@ def test_length_is_close_to_the_ideal() -> None:
     support = TABLES.y_support[rows]
     inside = np.abs(symbols) <= support
     symbols[~inside] = 0
-    ideal = -np.log2(TABLES.y[rows, symbols + support] / TOTAL)[rows > 0].sum()
+    ideal = -np.log2(TABLES.y[rows, symbols + support] / TOTAL)[
+        rows >= FIRST_CODED
+    ].sum()
     z = np.zeros((4, 0), np.int32)
     assert 8 * len(CODER.encode(z, 0, symbols, rows)) < 1.001 * ideal + 64
 
 
-def test_symbols_of_row_zero_cost_nothing() -> None:
-    z, rows = np.zeros((4, 0), np.int32), np.zeros(100_000, np.uint8)
+def test_certain_zeros_cost_nothing() -> None:
+    z = np.zeros((4, 0), np.int32)
+    rows = np.full(100_000, FIRST_CODED - 1, np.uint8)
     assert len(CODER.encode(z, 0, np.zeros(100_000, np.int32), rows)) <= 4
 
 

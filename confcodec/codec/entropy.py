@@ -2,7 +2,7 @@
 
 The symbols of a slice are sorted by the table that codes them, so that each
 table is one vectorised call of the range coder instead of one per symbol.
-Row 0 of the latent tables is not coded at all: its symbols are zero.
+The first rows of the latent tables are not coded at all: their symbols are zero.
 
 Order of the symbols in a payload: hyper-latents, channel by channel; latents,
 row by row of the table, within a row in the order (channel, y, x); at last two
@@ -20,6 +20,7 @@ import constriction
 import numpy as np
 import numpy.typing as npt
 
+from confcodec.codec.scales import FIRST_CODED
 from confcodec.errors import BitstreamError
 
 IntArray = npt.NDArray[np.int32]
@@ -65,7 +66,7 @@ class EntropyCoder:
         Args:
             z: (Z, n) hyper-latent symbols.
             bucket: range of qualities, the first index of `Tables.z`.
-            symbols: (N,) latent symbols; zero wherever `rows` is zero.
+            symbols: (N,) latent symbols; zero wherever `rows` is below FIRST_CODED.
             rows: (N,) row of `Tables.y` for each symbol.
         """
         encoder = constriction.stream.queue.RangeEncoder()
@@ -137,7 +138,7 @@ class SliceDecoder:
 
 def _by_row(rows: RowArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Positions of the coded symbols sorted by row, and how many each row has."""
-    coded = np.flatnonzero(rows)
+    coded = np.flatnonzero(rows >= FIRST_CODED)
     of_coded = rows[coded]
     order = coded[np.argsort(of_coded, kind="stable")]
     return order, np.bincount(of_coded, minlength=64)

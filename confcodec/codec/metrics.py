@@ -23,4 +23,4 @@ def psnr(a: Pixels, b: Pixels) -> float:
 def bpp(bitstream: bytes, pixels: Pixels) -> float:
     """Bits per pixel: all bytes of the bitstream over the unpadded picture."""
     height, width = pixels.shape[:2]
-    return 8 * len(bitstream) / (height * width)
+    return 8.0 * len(bitstream) / int(height * width)

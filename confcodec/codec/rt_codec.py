@@ -17,6 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from confcodec.codec.bands import (
+    BAND,
+    HYPER,
+    STRIDE,
+    checkerboard,
+    compress,
+    from_bands,
+    to_bands,
+)
 from confcodec.codec.bitstream import Header, pack, unpack
 from confcodec.codec.codec import QUALITIES, Codec, CodecInfo, check_quality
 from confcodec.codec.device import Device, choose_device, keep_memory
@@ -29,17 +38,8 @@ from confcodec.codec.entropy import (
 )
 from confcodec.codec.frame import Pixels, check_pixels
 from confcodec.codec.patches import SIDE, from_patches, to_patches
-from confcodec.codec.rt import (
-    BAND,
-    HYPER,
-    STRIDE,
-    RtModel,
-    checkerboard,
-    compress,
-    from_bands,
-    to_bands,
-)
-from confcodec.codec.scales import Z_MAX
+from confcodec.codec.rt import RtModel
+from confcodec.codec.scales import FIRST_CODED, Z_MAX
 from confcodec.codec.weights import Weights, find_weights, load_weights
 from confcodec.errors import BitstreamError
 
@@ -148,7 +148,7 @@ class RtCodec(Codec):
         self, bands: Tensor, z_hat: Tensor, rows: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Symbols (n, M, 8, w) float32 and the y_hat that a decoder builds from them."""
-        coded = (rows > 0).float()
+        coded = (rows >= FIRST_CODED).float()
         mask = _mask(bands.shape, self._device)
         mean, features = self._means(z_hat)
         first = (bands - mean).round_().clamp_(-SYMBOL_MAX, SYMBOL_MAX).mul_(coded)

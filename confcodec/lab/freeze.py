@@ -16,9 +16,10 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from confcodec.codec.bands import compress, to_bands
 from confcodec.codec.codec import QUALITIES
 from confcodec.codec.entropy import TOTAL, IntArray, Tables
-from confcodec.codec.rt import RtConfig, RtModel, compress, row_scale, to_bands
+from confcodec.codec.rt import RtConfig, RtModel, row_scale
 from confcodec.codec.scales import ROWS, Z_MAX
 from confcodec.codec.weights import save_weights
 from confcodec.errors import ConfcodecError

@@ -21,9 +21,10 @@ from rich.progress import (
 )
 from torch import Tensor
 
+from confcodec.codec.bands import STRIDE
 from confcodec.codec.codec import QUALITIES
 from confcodec.codec.device import keep_memory
-from confcodec.codec.rt import STRIDE, RtConfig, RtModel, RtOutput
+from confcodec.codec.rt import RtConfig, RtModel, RtOutput
 from confcodec.errors import ConfcodecError
 from confcodec.lab.checkpoint import TrainState, load_checkpoint, save_checkpoint
 from confcodec.lab.data import Patches, find_pictures, read_picture, to_batch
