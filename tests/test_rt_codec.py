@@ -54,7 +54,9 @@ def test_the_sender_knows_the_pixels_the_receiver_gets(
     np.testing.assert_array_equal(tiny.reconstruct(bitstream), known)
 
 
-@pytest.mark.filterwarnings("ignore:TF32 acceleration")  # torch warns when oneDNN is switched
+@pytest.mark.filterwarnings(
+    "ignore:TF32 acceleration"
+)  # torch warns when oneDNN is switched
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("reader", ["cpu-fp32", "cpu-bf16"])
 @pytest.mark.parametrize("mkldnn", [True, False])

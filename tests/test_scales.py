@@ -75,7 +75,9 @@ def test_rows_are_those_of_integer_arithmetic(seed: int, spread: float) -> None:
     torch.testing.assert_close(rows.to(torch.int64), reference(net, z))
 
 
-@pytest.mark.filterwarnings("ignore:TF32 acceleration")  # torch warns when oneDNN is switched
+@pytest.mark.filterwarnings(
+    "ignore:TF32 acceleration"
+)  # torch warns when oneDNN is switched
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("mkldnn", [True, False])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

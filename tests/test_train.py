@@ -107,7 +107,7 @@ def test_lambda_is_log_spaced_over_quality() -> None:
 
 def test_a_checkpoint_of_another_model_is_refused(folder: Path, tmp_path: Path) -> None:
     torch.save({"model": {}}, tmp_path / "last.pt")
-    with pytest.raises(ConfcodecError, match="no checkpoint of this model"):
+    with pytest.raises(ConfcodecError, match="no checkpoint of a training run"):
         train(SETTINGS, folder, None, tmp_path, None)
 
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -49,14 +50,29 @@ def save_checkpoint(state: TrainState, settings: TrainSettings, path: Path) -> N
     partial.replace(path)
 
 
+def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    """The contents of a checkpoint file; reading runs no code from it.
+
+    Raises:
+        ConfcodecError: the file is no checkpoint.
+    """
+    try:
+        bundle = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # torch.load raises many kinds
+        raise ConfcodecError(f"{path} is no checkpoint: {error}") from error
+    if not isinstance(bundle, dict) or "optimizer" not in bundle:
+        raise ConfcodecError(f"{path} is no checkpoint of a training run")
+    return bundle
+
+
 def load_checkpoint(state: TrainState, path: Path, device: torch.device) -> None:
-    """Put a state back to where `save_checkpoint` left it; runs no code from the file.
+    """Put a state back to where `save_checkpoint` left it.
 
     Raises:
         ConfcodecError: no checkpoint, or one of another model.
     """
+    bundle = read_checkpoint(path, device)
     try:
-        bundle = torch.load(path, map_location=device, weights_only=True)
         state.model.load_state_dict(bundle["model"])
         state.average.load_state_dict(bundle["average"])
         state.optimizer.load_state_dict(bundle["optimizer"])
@@ -64,7 +80,22 @@ def load_checkpoint(state: TrainState, path: Path, device: torch.device) -> None
         torch.set_rng_state(bundle["torch_generator"].cpu())
         state.step, state.seconds = bundle["step"], bundle["seconds"]
         state.best = bundle["best"]
-    except Exception as error:  # torch.load and load_state_dict raise many kinds
+    except (KeyError, RuntimeError, ValueError) as error:
         raise ConfcodecError(
             f"{path} is no checkpoint of this model ({error}); remove it to start anew"
         ) from error
+
+
+def shrink_checkpoint(path: Path, out: Path) -> None:
+    """Write a checkpoint at a third of its size, for the repository.
+
+    Weights go to fp16, the optimizer's moments to bf16, which keeps their range;
+    a run resumed from it goes on, but not bit by bit.
+    """
+    bundle = read_checkpoint(path, torch.device("cpu"))
+    for key in ("model", "average"):
+        bundle[key] = {name: value.half() for name, value in bundle[key].items()}
+    for moments in bundle["optimizer"]["state"].values():
+        for name in ("exp_avg", "exp_avg_sq"):
+            moments[name] = moments[name].bfloat16()
+    torch.save(bundle, out)

@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", type=Path, help="folder of training pictures, for the tables"
     )
+    parser.add_argument("--val", type=Path, help="folder to measure for the model card")
     parser.add_argument(
         "--out", type=Path, default=Path("weights"), help="(default weights)"
     )
@@ -21,14 +22,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=160,
         help="batches of 8 patches to count (default 160)",
     )
+    parser.add_argument(
+        "--resume", type=Path, help="write a small checkpoint here, too"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Count symbols over training patches, write the weights file, print its name."""
+    """Count symbols over training patches, write weights and model card, print their name."""
+    from confcodec.lab.card import write_card
+    from confcodec.lab.checkpoint import shrink_checkpoint
     from confcodec.lab.freeze import freeze
 
     path = freeze(
         arguments.checkpoint, arguments.data, arguments.out, arguments.batches
     )
+    write_card(path, arguments.checkpoint, arguments.data, arguments.val)
+    if arguments.resume:
+        shrink_checkpoint(arguments.checkpoint, arguments.resume)
     print(path)
     return 0

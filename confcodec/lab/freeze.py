@@ -5,9 +5,7 @@ the tables are histograms, smoothed: each count is mixed with a Laplace
 distribution that stands for as much as `_PRIOR` symbols.
 """
 
-import json
 import math
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +17,11 @@ from rich.progress import track
 from confcodec.codec.bands import compress, to_bands
 from confcodec.codec.codec import QUALITIES
 from confcodec.codec.entropy import TOTAL, IntArray, Tables
-from confcodec.codec.rt import RtConfig, RtModel, row_scale
+from confcodec.codec.rt import RtModel, row_scale
 from confcodec.codec.scales import ROWS, Z_MAX
 from confcodec.codec.weights import save_weights
-from confcodec.errors import ConfcodecError
 from confcodec.lab.data import Patches
-from confcodec.lab.trainer import MODELS
+from confcodec.lab.trainer import load_average
 
 Z_BUCKETS = 8
 """Ranges of qualities with hyper-latent tables of their own."""
@@ -35,37 +32,19 @@ _PRIOR = 200.0
 FloatArray = npt.NDArray[np.float64]
 
 
-def load_model(checkpoint: Path) -> tuple[RtModel, dict[str, object]]:
-    """The averaged weights of a checkpoint, and how far it was trained.
-
-    Raises:
-        ConfcodecError: the file is no checkpoint.
-    """
-    try:
-        bundle = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        config: RtConfig = MODELS[bundle["settings"]["model"]]
-        model = RtModel(config)
-        model.load_state_dict(bundle["average"])
-    except Exception as error:  # torch.load raises many kinds
-        raise ConfcodecError(
-            f"{checkpoint} is no checkpoint of this release: {error}"
-        ) from error
-    facts = {"steps": bundle["step"], "hours": bundle["seconds"] / 3600}
-    return model.eval(), facts | {"settings": bundle["settings"]}
-
-
 def freeze(
     checkpoint: Path, data: Path, out: Path, batches: int, patch: int = 256
 ) -> Path:
-    """Write the weights file of a checkpoint into `out`; returns its path."""
-    model, facts = load_model(checkpoint)
+    """Write the weights file of a checkpoint into `out`; returns its path.
+
+    Raises:
+        ConfcodecError: no checkpoint, or no usable pictures.
+    """
+    model = load_average(checkpoint)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     tables = gather_tables(model, Patches(data, patch), batches)
     out.mkdir(parents=True, exist_ok=True)
-    path = save_weights(model, tables, out)
-    facts["config"] = asdict(model.config)
-    path.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n")
-    return path
+    return save_weights(model, tables, out)
 
 
 @torch.inference_mode()

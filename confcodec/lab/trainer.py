@@ -26,7 +26,12 @@ from confcodec.codec.codec import QUALITIES
 from confcodec.codec.device import keep_memory
 from confcodec.codec.rt import RtConfig, RtModel, RtOutput
 from confcodec.errors import ConfcodecError
-from confcodec.lab.checkpoint import TrainState, load_checkpoint, save_checkpoint
+from confcodec.lab.checkpoint import (
+    TrainState,
+    load_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+)
 from confcodec.lab.data import Patches, find_pictures, read_picture, to_batch
 from confcodec.lab.loss import Loss, rate_distortion
 from confcodec.lab.train import TrainSettings
@@ -93,6 +98,18 @@ def start(
         model.parameters(), settings.lr, betas=(0.9, 0.98), weight_decay=0.0
     )
     return TrainState(model, average.eval(), optimizer, generator)
+
+
+def load_average(checkpoint: Path) -> RtModel:
+    """The averaged weights of a checkpoint, the ones to export.
+
+    Raises:
+        ConfcodecError: the file is no checkpoint.
+    """
+    bundle = read_checkpoint(checkpoint, torch.device("cpu"))
+    model = RtModel(MODELS[bundle["settings"]["model"]])
+    model.load_state_dict(bundle["average"])
+    return model.eval()
 
 
 class _Run:

@@ -1,0 +1,55 @@
+# Two commands do it all on a fresh machine: `make serve` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --constraint constraints.txt --editable
+ARGS ?=
+
+.PHONY: serve bench test lint format clean
+
+serve: $(VENV)/serve.stamp  ## set up, start the server, open the page; ARGS="--source 0 --quality 30"
+	$(BIN)/confcodec serve $(ARGS)
+
+bench: $(VENV)/serve.stamp  ## a call with itself for 10 s; prints rate, PSNR and times
+	$(BIN)/confcodec bench $(ARGS)
+
+test: $(VENV)/test.stamp system lint  ## lint, types and every test, those in a real browser included
+	mkdir -p test-artifacts
+	$(BIN)/pytest --junit-xml test-artifacts/junit.xml $(ARGS)
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/test.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) test-artifacts .mypy_cache .ruff_cache .pytest_cache
+
+$(BIN)/pip:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/serve.stamp: pyproject.toml constraints.txt | $(BIN)/pip libraries
+	$(INSTALL) .
+	touch $@
+
+$(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/pip libraries
+	$(INSTALL) ".[lab,test]"
+	touch $@ $(VENV)/serve.stamp
+
+# Debian packages: OpenCV's wheel needs OpenGL and GLib; the tests a browser and Node.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
+
+.PHONY: libraries system
+libraries:
+	@ldconfig -p 2>/dev/null | grep -q libGL.so.1 && ldconfig -p | grep -q libglib-2.0.so.0 \
+		|| { $(APT) update -qq && $(APT) install -y -qq libgl1 libglib2.0-0; }
+
+system:
+	@command -v chromium >/dev/null && command -v node >/dev/null \
+		|| { $(APT) update -qq && $(APT) install -y -qq chromium nodejs; }
