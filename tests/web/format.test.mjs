@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { FIGURES } from "../../web/figures.js";
+import { NONE, bitrate, bytes, count, fixed, joined, milliseconds } from "../../web/format.js";
+
+test("a bitrate is written in the unit that suits it", () => {
+  assert.deepEqual(bitrate(0), ["0", "kbit/s"]);
+  assert.deepEqual(bitrate(999_499), ["999", "kbit/s"]);
+  assert.deepEqual(bitrate(999_500), ["1.00", "Mbit/s"]);
+  assert.deepEqual(bitrate(1_234_567), ["1.23", "Mbit/s"]);
+  assert.deepEqual(bitrate(12_345_678), ["12.3", "Mbit/s"]);
+});
+
+test("sizes, times and counts are written as people read them", () => {
+  assert.deepEqual(bytes(812), ["812", "B"]);
+  assert.deepEqual(bytes(4321), ["4.3", "kB"]);
+  assert.deepEqual(bytes(123_456), ["123", "kB"]);
+  assert.deepEqual(milliseconds(7.04), ["7.0", "ms"]);
+  assert.deepEqual(milliseconds(123.4), ["123", "ms"]);
+  assert.equal(count(12_345), "12,345");
+  assert.equal(joined(["7.0", "ms"]), "7.0 ms");
+});
+
+test("what was not measured is an en dash, never a number", () => {
+  for (const nothing of [null, undefined, Number.NaN, Infinity, "3"]) {
+    for (const [text] of [bitrate(nothing), bytes(nothing), milliseconds(nothing), [fixed(nothing, 2)], [count(nothing)]]) {
+      assert.equal(text, NONE);
+    }
+  }
+  assert.equal(joined([NONE, "ms"]), NONE);
+});
+
+test("every live figure can be written before anything was measured", () => {
+  for (const { read } of FIGURES) {
+    const [[value, unit], note] = read({}, {}, null);
+    assert.equal(value, NONE);
+    assert.equal(typeof unit, "string");
+    assert.doesNotMatch(note, /undefined|null|NaN/);
+  }
+});
+
+test("the compression ratio is against 24 bits a pixel", () => {
+  const rate = FIGURES.find(({ id }) => id === "bpp");
+  assert.deepEqual(rate.read({ bpp: 0.4 }), [["0.400", "bpp"], "1/60 of uncoded"]);
+  assert.deepEqual(rate.read({ bpp: 6 }), [["6.000", "bpp"], "1/4.0 of uncoded"]);
+});

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+
+import { View, viewUrl } from "../../web/view.js";
+
+// A network path made by hand: sockets that the test opens, feeds and closes.
+class Socket {
+  readyState = 0;
+  sent = [];
+  constructor(url) {
+    this.url = url;
+  }
+  open() {
+    this.readyState = 1;
+    this.onopen();
+  }
+  say(message) {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+  close() {
+    if (this.readyState === 3) return;
+    this.readyState = 3;
+    this.onclose();
+  }
+}
+
+function connect(t, refused = false) {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  t.after(() => mock.timers.reset());
+  const sockets = [];
+  const open = (url) => (sockets.push(new Socket(url)), sockets.at(-1));
+  const view = new View("ws://host/view?token=T", { open, isRefused: async () => refused });
+  const heard = [];
+  for (const type of ["open", "lost", "refused"]) view.addEventListener(type, () => heard.push(type));
+  view.addEventListener("message", ({ detail }) => heard.push(detail));
+  return { view, sockets, heard };
+}
+
+// Let promises settle.
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+async function after(seconds) {
+  mock.timers.tick(seconds * 1000);
+  await settle();
+}
+
+test("the address carries the token in the query and speaks WebSocket", () => {
+  assert.equal(viewUrl(new URL("http://host:8080/#a+b"), "a+b"), "ws://host:8080/view?token=a%2Bb");
+  assert.equal(viewUrl(new URL("https://host/call/#T"), "T"), "wss://host/call/view?token=T");
+});
+
+test("messages are passed on and wishes are sent", (t) => {
+  const { view, sockets, heard } = connect(t);
+  view.send({ type: "set", quality: 1 });
+  sockets[0].open();
+  sockets[0].say({ type: "state", quality: 40 });
+  view.send({ type: "set", quality: 2 });
+  assert.deepEqual(heard, ["open", { type: "state", quality: 40 }]);
+  assert.deepEqual(sockets[0].sent, [{ type: "set", quality: 2 }]);
+});
+
+test("what cannot be read becomes an error message and the connection stays", (t) => {
+  const { sockets, heard } = connect(t);
+  sockets[0].open();
+  sockets[0].onmessage({ data: "no json" });
+  sockets[0].onmessage({ data: new ArrayBuffer(3) });
+  assert.deepEqual(heard.slice(1).map(({ type }) => type), ["error", "error"]);
+  assert.equal(sockets[0].readyState, 1);
+});
+
+test("a lost connection comes back, with growing pauses that a message resets", async (t) => {
+  const { sockets, heard } = connect(t);
+  sockets[0].open();
+  sockets[0].close();
+  await settle();
+  assert.equal(sockets.length, 1);
+  await after(0.6);
+  assert.equal(sockets.length, 2);
+  sockets[1].close();
+  await settle();
+  await after(0.6);
+  assert.equal(sockets.length, 2);
+  await after(0.7);
+  assert.equal(sockets.length, 3);
+  sockets[2].open();
+  sockets[2].say({ type: "state" });
+  sockets[2].close();
+  await settle();
+  await after(0.6);
+  assert.equal(sockets.length, 4);
+  assert.deepEqual(heard, ["open", "lost", "lost", "open", { type: "state" }, "lost"]);
+});
+
+test("pauses stop growing at a few seconds", async (t) => {
+  const { sockets } = connect(t);
+  for (let i = 0; i < 12; i++) {
+    sockets.at(-1).close();
+    await settle();
+    await after(4.9);
+  }
+  assert.equal(sockets.length, 13);
+});
+
+test("a refused token ends the attempts", async (t) => {
+  const { sockets, heard } = connect(t, true);
+  sockets[0].close();
+  await settle();
+  await after(60);
+  assert.deepEqual(heard, ["lost", "refused"]);
+  assert.equal(sockets.length, 1);
+});
+
+test("a server that falls silent counts as lost, and its late words are ignored", async (t) => {
+  const { sockets, heard } = connect(t);
+  sockets[0].open();
+  await after(4);
+  sockets[0].say({ type: "stats" });
+  await after(4);
+  assert.deepEqual(heard, ["open", { type: "stats" }]);
+  await after(1.1);
+  sockets[0].say({ type: "stats" });
+  assert.deepEqual(heard, ["open", { type: "stats" }, "lost"]);
+  await after(0.6);
+  assert.equal(sockets.length, 2);
+});
+
+test("an attempt that nobody answers is given up and made again", async (t) => {
+  const { sockets, heard } = connect(t);
+  await after(5.1);
+  assert.deepEqual(heard, ["lost"]);
+  assert.equal(sockets[0].readyState, 3);
+  await after(0.6);
+  assert.equal(sockets.length, 2);
+});
+
+test("a view that was closed stays closed", async (t) => {
+  const { view, sockets, heard } = connect(t);
+  sockets[0].open();
+  view.close();
+  await settle();
+  await after(60);
+  assert.equal(sockets.length, 1);
+  assert.deepEqual(heard, ["open"]);
+});

@@ -1,0 +1,140 @@
+// The two pictures: from received files to pixels on two canvases.
+//
+// One decode at a time, one draw per animation frame, the newest wins. An original is acknowledged when it has
+// arrived (it waits for its decoded half), a decoded picture when it is drawn or given up: the server sends no
+// faster than this page can show. In a background tab nothing is decoded, but everything is still acknowledged.
+
+import { Pairing } from "./pairing.js";
+import { ORIGINAL } from "./wire.js";
+
+const RATE_SPAN = 2; // seconds over which shown frames are counted
+const AS_IT_IS = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+const now = () => performance.now() / 1000;
+
+export class Stage {
+  #canvases;
+  #acknowledge;
+  #onshow;
+  #pairing = new Pairing((picture) => this.#giveUp(picture));
+  #busy = false;
+  #ready = null;
+  #drawn = [];
+  #since = null;
+
+  // canvases: {original, decoded}; acknowledge(picture); onshow({original, decoded}) after each draw.
+  constructor(canvases, acknowledge, onshow) {
+    this.#canvases = canvases;
+    this.#acknowledge = acknowledge;
+    this.#onshow = onshow;
+  }
+
+  // Whether both pictures show the same captured frame (a call with itself).
+  set paired(paired) {
+    if (this.#pairing.paired !== paired) this.#pairing.clear();
+    this.#pairing.paired = paired;
+  }
+
+  // Decoded pictures drawn a second, lately; null until there has been enough time to count.
+  get rate() {
+    this.#count();
+    return this.#since !== null && now() - this.#since >= RATE_SPAN ? this.#drawn.length / RATE_SPAN : null;
+  }
+
+  // When the last decoded picture was drawn, in seconds of the page's clock.
+  lastDrawn = -Infinity;
+
+  receive(picture) {
+    if (document.hidden) {
+      this.#acknowledge(picture);
+      return;
+    }
+    if (picture.kind === ORIGINAL) this.#acknowledge(picture);
+    this.#pairing.add(picture, now());
+    this.#advance();
+  }
+
+  // Forget what waits: a new stream begins.
+  reset() {
+    this.#pairing.clear();
+    this.#drawn = [];
+    this.#since = null;
+  }
+
+  async #advance() {
+    if (this.#busy) return;
+    const choice = this.#pairing.take(now());
+    if (!choice) return;
+    this.#busy = true;
+    const [original, decoded] = await Promise.all([toBitmap(choice.original), toBitmap(choice.decoded)]);
+    this.#busy = false;
+    this.#replace({ original, decoded });
+    this.#advance();
+  }
+
+  #replace(ready) {
+    const waiting = this.#ready;
+    if (!waiting) requestAnimationFrame(() => this.#draw());
+    else {
+      // Only one of the two may be new: keep the other's latest.
+      ready = { original: ready.original ?? waiting.original, decoded: ready.decoded ?? waiting.decoded };
+      for (const side of ["original", "decoded"]) {
+        if (waiting[side] && waiting[side] !== ready[side]) this.#finish(waiting[side]);
+      }
+    }
+    this.#ready = ready;
+  }
+
+  #draw() {
+    const { original, decoded } = this.#ready;
+    this.#ready = null;
+    for (const [canvas, shown] of [[this.#canvases.original, original], [this.#canvases.decoded, decoded]]) {
+      if (shown?.bitmap) paint(canvas, shown);
+    }
+    if (decoded?.bitmap) {
+      this.lastDrawn = now();
+      this.#since ??= this.lastDrawn;
+      this.#drawn.push(this.lastDrawn);
+      this.#count();
+    }
+    this.#onshow({ original: original?.bitmap ? describe(original) : null, decoded: decoded?.bitmap ? describe(decoded) : null });
+    for (const shown of [original, decoded]) if (shown) this.#finish(shown);
+  }
+
+  #finish({ picture, bitmap }) {
+    bitmap?.close();
+    this.#giveUp(picture);
+  }
+
+  #giveUp(picture) {
+    if (picture.kind !== ORIGINAL) this.#acknowledge(picture);
+  }
+
+  #count() {
+    const since = now() - RATE_SPAN;
+    while (this.#drawn.length > 0 && this.#drawn[0] <= since) this.#drawn.shift();
+  }
+}
+
+// {picture, bitmap}; the bitmap is null when the file is damaged. Null in, null out.
+async function toBitmap(picture) {
+  if (!picture) return null;
+  try {
+    const bitmap = await createImageBitmap(new Blob([picture.bytes], { type: picture.mediaType }), AS_IT_IS);
+    return { picture, bitmap };
+  } catch {
+    return { picture, bitmap: null };
+  }
+}
+
+function paint(canvas, { picture, bitmap }) {
+  if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
+    canvas.width = bitmap.width;
+    canvas.height = bitmap.height;
+  }
+  canvas.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);
+  canvas.dataset.frame = picture.number;
+}
+
+function describe({ picture, bitmap }) {
+  return { number: picture.number, width: bitmap.width, height: bitmap.height };
+}
