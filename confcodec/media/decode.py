@@ -1,0 +1,81 @@
+"""A video file as an endless row of pictures with rising media times."""
+
+import logging
+from collections.abc import Generator
+
+import av
+import av.error
+import numpy as np
+
+from confcodec.codec.frame import Pixels
+from confcodec.errors import CaptureError
+
+logger = logging.getLogger(__name__)
+
+Timed = tuple[float, av.VideoFrame]
+"""Seconds from the start, and the picture to show then."""
+
+_LONGEST_GAP = 10.0
+"""Seconds between two frames; more, or less than none, is a fault in the time stamps."""
+_USUAL_RATE = 30.0
+"""Frames a second of a file that does not say."""
+
+
+def looped(path: str) -> Generator[Timed]:
+    """Decode the video at `path` over and over, each round following on the last.
+
+    Raises:
+        CaptureError: no video, or a round without a single picture.
+    """
+    time = step = 0.0
+    while True:
+        before = None
+        for stamp, duration, picture in _round(path):
+            if before is not None:
+                step = stamp - before
+                step = step if 0 <= step <= _LONGEST_GAP else duration
+            time += step
+            yield time, picture
+            before, step = stamp, duration
+        if before is None:
+            raise CaptureError(f"{path} holds no picture; choose another file")
+
+
+def upright(picture: av.VideoFrame) -> Pixels:
+    """RGB pixels, turned as the file says it was filmed."""
+    pixels = np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
+    turns = round(picture.rotation / 90)
+    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+
+
+def _round(path: str) -> Generator[tuple[float, float, av.VideoFrame]]:
+    """Each picture once, with its time stamp and how long it is shown."""
+    try:
+        # Opened anew each round: not every format can be wound back.
+        with av.open(path, "r", metadata_errors="replace") as container:
+            if not container.streams.video:
+                raise CaptureError(f"{path} has no video in it; choose another file")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            usual = 1 / float(stream.average_rate or _USUAL_RATE)
+            stamp = 0.0
+            for packet in container.demux(stream):
+                for picture in _decoded(packet):
+                    duration = usual
+                    if picture.duration and picture.time_base:
+                        duration = float(picture.duration * picture.time_base)
+                    stamp = stamp + usual if picture.time is None else picture.time
+                    yield stamp, duration, picture
+    except (av.error.FFmpegError, OSError) as error:
+        raise CaptureError(
+            f"{path} is no video this program can read: {error}"
+        ) from error
+
+
+def _decoded(packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
+    """The pictures of one packet; none of a damaged one, the next may be whole."""
+    try:
+        return packet.decode()
+    except av.error.InvalidDataError as error:
+        logger.debug("damaged packet skipped: %s", error)
+        return []
