@@ -1,0 +1,134 @@
+"""A codec in its own thread, so that neither the event loop nor the other half waits."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from confcodec.codec.codec import CODECS, Codec, CodecInfo, codec_of
+from confcodec.codec.frame import Pixels, check_size
+from confcodec.codec.metrics import psnr
+from confcodec.errors import BitstreamError, ConfcodecError
+
+T = TypeVar("T")
+
+IDENTICAL_PSNR = 100.0
+"""dB that stand for equal pictures, whose PSNR is infinite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """What came out of the encoder."""
+
+    bitstream: bytes
+    seconds: float
+    """Time in the encoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What came out of the decoder."""
+
+    pixels: Pixels
+    codec: str
+    seconds: float
+    """Time in the decoder."""
+    time: float
+    """When it was done, on this machine's monotonic clock."""
+
+
+class Coder:
+    """One worker thread with the codecs used in it so far, each loaded once."""
+
+    def __init__(self, role: str, device: str, threads: int | None) -> None:
+        self._device = device
+        self._threads = threads
+        self._codecs: dict[str, Codec] = {}
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=role)
+
+    async def load(self, name: str, size: tuple[int, int]) -> CodecInfo:
+        """Load a codec and code one frame of (width, height), so that no later frame waits.
+
+        Raises:
+            ConfcodecError: no such codec, device or frame size, or unusable weights.
+        """
+        return await self._run(lambda: self._warm(name, size))
+
+    async def encode(self, name: str, pixels: Pixels, quality: int) -> Coded:
+        """Code one frame with a codec that `load` has loaded."""
+        return await self._run(lambda: self._encode(name, pixels, quality))
+
+    async def measure(self, name: str, pixels: Pixels, bitstream: bytes) -> float:
+        """PSNR in dB of the receiver's picture; right after `encode` gave `bitstream`."""
+        return await self._run(lambda: self._measure(name, pixels, bitstream))
+
+    async def decode(self, bitstream: bytes) -> Decoded:
+        """Decode with the codec that wrote the bitstream, untrusted, loading it if new.
+
+        Raises:
+            BitstreamError: nothing that a codec of ours wrote.
+            WeightsError: the codec's weights are missing here.
+        """
+        return await self._run(lambda: self._decode(bitstream))
+
+    async def close(self) -> None:
+        """Let the job in hand finish and end the thread."""
+        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+
+    async def _run(self, job: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, job)
+
+    def _codec(self, name: str) -> Codec:
+        if name not in self._codecs:
+            try:
+                codec = Codec.load(name, self._device, threads=self._threads)
+            except ValueError as error:
+                raise ConfcodecError(str(error)) from error
+            self._codecs[name] = codec
+        return self._codecs[name]
+
+    def _warm(self, name: str, size: tuple[int, int]) -> CodecInfo:
+        try:
+            check_size(*size)
+        except ValueError as error:
+            raise ConfcodecError(str(error)) from error
+        codec = self._codec(name)
+        noise = np.random.default_rng(0).integers(
+            0, 256, (size[1], size[0], 3), np.uint8
+        )
+        codec.decode(codec.encode(noise, 32))
+        return codec.info
+
+    def _encode(self, name: str, pixels: Pixels, quality: int) -> Coded:
+        began = time.perf_counter()
+        bitstream = self._codecs[name].encode(pixels, quality)
+        return Coded(bitstream, time.perf_counter() - began)
+
+    def _measure(self, name: str, pixels: Pixels, bitstream: bytes) -> float:
+        value = psnr(pixels, self._codecs[name].reconstruct(bitstream))
+        return IDENTICAL_PSNR if math.isinf(value) else value
+
+    def _decode(self, bitstream: bytes) -> Decoded:
+        name = codec_of(bitstream)
+        codec = self._codec(name)
+        began = time.perf_counter()
+        pixels = codec.decode(bitstream)
+        return Decoded(pixels, name, time.perf_counter() - began, time.monotonic())
+
+
+def known_codec(name: str) -> str:
+    """Give back an untrusted codec name if it is one of ours.
+
+    Raises:
+        BitstreamError: it is not.
+    """
+    if name not in CODECS:
+        raise BitstreamError(
+            f"the other side sends {name!r}, a codec this release lacks"
+        )
+    return name

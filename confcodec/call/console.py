@@ -1,0 +1,93 @@
+"""What the pages are told and what they may ask for; the JSON of the /view WebSocket.
+
+server -> page  state: on connecting and whenever it changes; stats: four times a second
+page -> server  {"type": "set", "quality": 0..63}, {"type": "set", "codec": name},
+                {"type": "ack", "kind": kind of picture, "frame": number}
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from confcodec import __version__
+from confcodec.call.loopback import received_figures
+from confcodec.call.rooms import LOOPBACK
+from confcodec.call.signalling import read_message
+from confcodec.call.stats import ReceiveStats, SendStats
+from confcodec.call.views import Page, read_ack
+from confcodec.codec.codec import CODECS, check_quality
+from confcodec.errors import ConfcodecError
+
+if TYPE_CHECKING:
+    from confcodec.call.host import Host
+
+
+def state_message(host: Host) -> str:
+    """The `state` message of this moment."""
+    endpoint = host.endpoint
+    source = endpoint.source.name if endpoint.source else None
+    note = None
+    if endpoint.options.source == "auto" and source == "demo":
+        note = "no camera found; showing the demo"
+    return json.dumps(
+        {
+            "type": "state",
+            "state": host.state,
+            "peer": host.kind,
+            "source": source,
+            "source_note": note,
+            "codecs": list(CODECS),
+            "codec": endpoint.settings.codec,
+            "quality": endpoint.settings.quality,
+            "info": asdict(endpoint.info) if endpoint.info else None,
+            "size": list(endpoint.options.size),
+            "fps": endpoint.options.fps,
+            "version": __version__,
+        }
+    )
+
+
+def stats_message(host: Host) -> str:
+    """The `stats` message of this moment."""
+    now, peer, settings = time.monotonic(), host.peer, host.endpoint.settings
+    sender = peer.sender if peer else None
+    sent = (sender.stats if sender else SendStats()).snapshot(now)
+    rtt = peer.clock.rtt if peer else None
+    sent["rtt_ms"] = None if rtt is None else round(1e3 * rtt, 2)
+    sent |= {"quality": settings.quality, "codec": settings.codec}
+    received: object = ReceiveStats().snapshot(now) | {"codec": None}
+    if host.kind == LOOPBACK and host.child.received:
+        received = host.child.received
+    elif peer and host.kind != LOOPBACK:
+        received = received_figures(peer)
+    return json.dumps(
+        {
+            "type": "stats",
+            "time": round(now - host.began, 3),
+            "sent": sent,
+            "received": received,
+        }
+    )
+
+
+async def obey(host: Host, page: Page, text: str) -> None:
+    """Do what a page asks for, untrusted; what makes no sense is answered with an error."""
+    try:
+        message = read_message(text)
+        match message:
+            case {"type": "ack"}:
+                page.acknowledge(*read_ack(message))
+            case {"type": "set", "quality": int(quality)}:
+                check_quality(quality)
+                host.endpoint.settings.quality = quality
+                host.views.text(state_message(host))
+            case {"type": "set", "codec": str(codec)}:
+                await host.endpoint.choose_codec(codec)
+                host.views.text(state_message(host))
+            case _:
+                raise ValueError("unknown message, or fields missing")
+    except (ConfcodecError, ValueError) as error:
+        page.text(json.dumps({"type": "error", "message": str(error)}))

@@ -1,0 +1,184 @@
+"""A server that calls itself: the receiving half, in a child process.
+
+In a process of its own its decoder does not steal the sender's interpreter. The child is
+`confcodec call URL --receive-only`. Its token comes in the environment; it ends when its
+standard input closes, so it cannot outlive its parent. Beside the call it keeps a WebSocket:
+
+    child -> server   picture messages of decoded frames (binary, see wire/pictures)
+                      {"type": "stats", "received": {...}} four times a second
+                      {"type": "summary", "received": {...}} when asked to stop
+    server -> child   {"type": "view", "on": true or false}: whether any page wants pictures
+                      {"type": "stop"}
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from confcodec.call.options import CallOptions
+from confcodec.call.peer import Peer
+from confcodec.call.pipeline import NewestQueue, ReceivedFrame
+from confcodec.call.views import code_shot, decoded_shot
+from confcodec.errors import PacketError
+
+TOKEN_VARIABLE = "CONFCODEC_LOOPBACK_TOKEN"
+STATS_INTERVAL = 0.25
+_STOP_TIMEOUT = 3.0
+
+
+@asynccontextmanager
+async def child(
+    base: str, token: str, options: CallOptions, sink: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the receiving half for the server at `base` while the context lasts."""
+    arguments = ["call", base, "--receive-only", "--codec", options.codec]
+    arguments += ["--size", f"{options.size[0]}x{options.size[1]}", "--sink", sink]
+    arguments += ["--device", options.device, "--threads", str(options.codec_threads)]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "confcodec", *arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=os.environ | {TOKEN_VARIABLE: token},
+        start_new_session=True,  # Ctrl-C is for the parent, which ends its child in good order
+    )
+    try:
+        yield process
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), _STOP_TIMEOUT)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+class Publisher:
+    """The child's side of the WebSocket beside the call."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+        self._viewed = False
+        self._pictures: NewestQueue[ReceivedFrame] = NewestQueue(2)
+
+    async def run(
+        self, session: aiohttp.ClientSession, base: str, token: str, peer: Peer
+    ) -> None:
+        """Publish until the server goes away, asks to stop, or this is cancelled."""
+        show = peer.receiver.on_decoded
+
+        def show_and_publish(frame: ReceivedFrame) -> None:
+            show(frame)
+            if self._viewed:
+                self._pictures.put(frame)
+
+        peer.receiver.on_decoded = show_and_publish
+        query = {"token": token}
+        try:
+            async with session.ws_connect(f"{base}/publish", params=query) as socket:
+                await self._publish(socket, peer)
+        except (aiohttp.ClientError, ConnectionError):
+            pass  # the server has gone
+        finally:
+            self._stop.set()
+
+    async def _publish(
+        self, socket: aiohttp.ClientWebSocketResponse, peer: Peer
+    ) -> None:
+        tasks = [
+            asyncio.create_task(self._send_pictures(socket)),
+            asyncio.create_task(self._send_stats(socket, peer)),
+        ]
+        try:
+            async for message in socket:
+                wish = json.loads(message.data)
+                if wish["type"] == "stop":
+                    break
+                self._viewed = wish["on"]
+            summary = peer.receiver.stats.summary()
+            await socket.send_json({"type": "summary", "received": summary})
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send_pictures(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        while True:
+            frame = await self._pictures.get()
+            await socket.send_bytes(
+                await asyncio.to_thread(code_shot, decoded_shot(frame))
+            )
+
+    async def _send_stats(
+        self, socket: aiohttp.ClientWebSocketResponse, peer: Peer
+    ) -> None:
+        while True:
+            received = received_figures(peer)
+            await socket.send_json({"type": "stats", "received": received})
+            await asyncio.sleep(STATS_INTERVAL)
+
+
+def received_figures(peer: Peer) -> dict[str, object]:
+    """The `received` object of the page's `stats` message."""
+    stats = peer.receiver.stats
+    return stats.snapshot(time.monotonic()) | {"codec": peer.receiver.codec}
+
+
+class ChildFigures:
+    """The server's side: what the child says of itself."""
+
+    def __init__(self) -> None:
+        self.received: Mapping[str, object] = {}
+        self.summary: Mapping[str, object] | None = None
+        self.summed = asyncio.Event()
+        self.tell: Callable[[Mapping[str, object]], Awaitable[None]] = _nobody
+
+    def message(self, text: str) -> None:
+        """Take a text message of the child.
+
+        Raises:
+            PacketError: the child did not write this.
+        """
+        try:
+            fields = json.loads(text)
+            kind, received = fields["type"], dict(fields["received"])
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise PacketError("not a message of the loopback child") from error
+        self.received = received
+        if kind == "summary":
+            self.summary = received
+            self.summed.set()
+
+    async def view(self, *, on: bool) -> None:
+        """Say whether any page wants pictures."""
+        with contextlib.suppress(ConnectionError):
+            await self.tell({"type": "view", "on": on})
+
+    async def stop(self) -> None:
+        """Ask for the summary and the end; waits at most a second."""
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            await self.tell({"type": "stop"})
+            await asyncio.wait_for(self.summed.wait(), 1)
+
+
+async def _nobody(_message: Mapping[str, object]) -> None:
+    """Where messages to a child go that is not connected."""
+
+
+async def stdin_closed(stop: asyncio.Event) -> None:
+    """Set `stop` once the parent has closed this process's standard input, or died."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
+    while await reader.read(1024):
+        pass
+    stop.set()

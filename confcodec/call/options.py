@@ -1,0 +1,214 @@
+"""The options that `serve`, `call` and `bench` share, and how the command line spells them."""
+
+import argparse
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from confcodec.codec.codec import CODECS, QUALITIES
+from confcodec.codec.frame import check_size
+
+DEFAULT_SIZE = (640, 480)
+DEFAULT_FPS = 30.0
+DEFAULT_QUALITY = 32
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """One side of a call: what it sends, with which codec, and where pictures go."""
+
+    source: str | None = "auto"
+    """Camera number or device, file, `demo` or `auto`; None sends nothing."""
+    size: tuple[int, int] = DEFAULT_SIZE
+    """Width and height of the frames sent."""
+    fps: float = DEFAULT_FPS
+    quality: int = DEFAULT_QUALITY
+    codec: str = CODECS[0]
+    device: str = "auto"
+    threads: int | None = None
+    """CPU threads for each of encoder and decoder; None shares the processor out."""
+    sink: str = "null"
+    """Where decoded frames go: window, null, auto or a file."""
+    seconds: float | None = None
+    """How long the call lasts; None until it is ended."""
+
+    @property
+    def codec_threads(self) -> int:
+        """CPU threads for each of encoder and decoder."""
+        return self.threads or max(1, (os.cpu_count() or 1) // 2)
+
+
+def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of `confcodec serve`."""
+    web = parser.add_argument_group("server")
+    web.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0: all"
+    )
+    web.add_argument(
+        "--port", type=parse_port, default=8080, help="(default 8080; 0: any free)"
+    )
+    web.add_argument(
+        "--open",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="open the page in a browser (default: if there is a display)",
+    )
+    add_call_arguments(parser, sink="null")
+    add_json_argument(parser)
+
+
+def add_join_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of `confcodec call`."""
+    parser.add_argument("url", metavar="URL", help="the whole link that serve printed")
+    parser.add_argument(
+        "--receive-only",
+        action="store_true",
+        help="open no source; only show what comes",
+    )
+    add_call_arguments(parser, sink="auto")
+    add_json_argument(parser)
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the option --json."""
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write a report for machines (-: standard output)",
+    )
+
+
+def add_call_arguments(parser: argparse.ArgumentParser, sink: str) -> None:
+    """Give `parser` the options of a call; `sink` is the default of --sink."""
+    media = parser.add_argument_group("pictures")
+    media.add_argument(
+        "--source",
+        default="auto",
+        help="camera number, /dev/videoN, a video or picture file, or demo "
+        "(default: the first camera, else demo)",
+    )
+    media.add_argument(
+        "--size",
+        type=parse_size,
+        default=DEFAULT_SIZE,
+        metavar="WxH",
+        help="(default 640x480)",
+    )
+    media.add_argument(
+        "--fps",
+        type=_number(1, 120),
+        default=DEFAULT_FPS,
+        help="frames a second (default 30)",
+    )
+    media.add_argument(
+        "--sink",
+        default=sink,
+        help=f"window, null, auto, or a video file to write (default {sink})",
+    )
+    add_codec_arguments(parser)
+    parser.add_argument(
+        "--seconds",
+        type=_number(0.1, 1e6),
+        metavar="N",
+        help="end by itself after so long",
+    )
+
+
+def add_codec_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options that choose a codec and how it runs."""
+    group = parser.add_argument_group("codec")
+    group.add_argument(
+        "--codec", choices=CODECS, default=CODECS[0], help="(default %(default)s)"
+    )
+    group.add_argument(
+        "--quality",
+        type=parse_quality,
+        default=DEFAULT_QUALITY,
+        metavar="Q",
+        help=f"0, fewest bits, to {QUALITIES - 1}, best picture (default %(default)s)",
+    )
+    add_device_arguments(parser)
+
+
+def add_device_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options that say how a codec runs."""
+    group = parser.add_argument_group("device")
+    group.add_argument(
+        "--device",
+        default="auto",
+        help="auto, cpu, cpu-fp32, cpu-bf16 or cuda (default auto)",
+    )
+    group.add_argument(
+        "--threads",
+        type=_threads,
+        metavar="N",
+        help="CPU threads of the encoder and of the decoder (default: half the processor each)",
+    )
+
+
+def call_options(arguments: argparse.Namespace) -> CallOptions:
+    """The options that a command line parsed with `add_call_arguments` asks for."""
+    a = arguments
+    source = None if getattr(a, "receive_only", False) else a.source
+    return CallOptions(
+        source,
+        a.size,
+        a.fps,
+        a.quality,
+        a.codec,
+        a.device,
+        a.threads,
+        a.sink,
+        a.seconds,
+    )
+
+
+def parse_port(text: str) -> int:
+    """A port number from its decimal digits."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is outside 0..65535")
+    return int(text)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height from `640x480`."""
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write it like 640x480")
+    width, height = int(match[1]), int(match[2])
+    try:
+        check_size(width, height)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return width, height
+
+
+def parse_quality(text: str) -> int:
+    """A quality from its decimal digits."""
+    if not text.isdecimal() or int(text) >= QUALITIES:
+        raise argparse.ArgumentTypeError(f"{text!r} is outside 0..{QUALITIES - 1}")
+    return int(text)
+
+
+def _threads(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is outside 1..256")
+    return int(text)
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is no number in {low:g}..{high:g}"
+            )
+        return value
+
+    return parse

@@ -1,0 +1,200 @@
+"""One peer, from open channels to the end: who says what on the control channel."""
+
+import asyncio
+import contextlib
+import logging
+import time
+
+from confcodec.call.channel import Channel
+from confcodec.call.coder import Coder, known_codec
+from confcodec.call.pipeline import Receiver, Sender
+from confcodec.errors import ConfcodecError, PacketError, TransportError
+from confcodec.wire.feedback import (
+    HEARTBEAT_INTERVAL,
+    REPORT_INTERVAL,
+    SILENCE_LIMIT,
+    VERSION,
+    Bye,
+    ClockSync,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    Ready,
+    Report,
+    pack,
+    unpack,
+)
+
+logger = logging.getLogger(__name__)
+
+PARTING_TIMEOUT = 0.7
+"""Seconds to wait for the other side's goodbye after ours."""
+
+
+class Peer:
+    """The other side of a connection, and all tasks that serve it."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        hello: Hello,
+        sender: Sender | None,
+        receiver: Receiver,
+        decoder: Coder,
+    ) -> None:
+        self.sender = sender
+        self.receiver = receiver
+        self.clock = ClockSync()
+        self.malformed = 0
+        """Control messages that were none."""
+        self.trouble: str | None = None
+        """Why this side cannot decode the peer's frames, if it cannot."""
+        self._channel = channel
+        self._hello = hello
+        self._decoder = decoder
+        loop = asyncio.get_running_loop()
+        self._greeting: asyncio.Future[Hello] = loop.create_future()
+        self._ended: asyncio.Future[str] = loop.create_future()
+        self._parted = asyncio.Event()
+        self._heard = time.monotonic()
+        receiver.clock = self.clock
+        if sender:
+            sender.clock = self.clock
+        # From here on: the other side may speak as soon as its channels are open.
+        channel.on_media = self._media
+        channel.on_control = self._control
+
+    async def run(self) -> str:
+        """Serve the peer until it ends; closes the channel.
+
+        Returns:
+            Why it ended: `bye` (the other side's wish), `lost`, or `stopped` (ours).
+
+        Raises:
+            TransportError: the channels never opened.
+        """
+        opening = asyncio.ensure_future(self._channel.open())
+        try:
+            await asyncio.wait(
+                (opening, self._ended), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not opening.done():
+                return self._ended.result()  # stopped before it began
+            opening.result()
+            self._heard = time.monotonic()
+            self._send(self._hello)
+            return await self._serve()
+        finally:
+            opening.cancel()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._channel.close(), 2)
+
+    def stop(self) -> None:
+        """End the call from this side."""
+        self._end("stopped")
+
+    async def _serve(self) -> str:
+        jobs = [
+            self._heartbeat(),
+            self._reports(),
+            self._watch(),
+            self._prepare(),
+            self.receiver.run(),
+        ]
+        if self.sender:
+            jobs.append(self.sender.run())
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job) for job in jobs]
+            try:
+                reason = await self._ended
+                if reason != "lost":
+                    await self._part(reason)
+                return reason
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    async def _part(self, reason: str) -> None:
+        """Both sides end their sending first, so that all that was sent is decoded."""
+        if self.sender:
+            await self.sender.finish()
+        self._send(Bye("end of call"))
+        if reason == "stopped":
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._parted.wait(), PARTING_TIMEOUT)
+
+    async def _heartbeat(self) -> None:
+        while True:
+            self._send(Ping(time.monotonic()))
+            await asyncio.sleep(HEARTBEAT_INTERVAL)
+            if time.monotonic() - self._heard > SILENCE_LIMIT:
+                logger.info("nothing heard for %.1f s", SILENCE_LIMIT)
+                self._end("lost")
+
+    async def _reports(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_INTERVAL)
+            if self.receiver.stats.drops.started is not None:
+                self._send(self.receiver.report())
+
+    async def _watch(self) -> None:
+        await self._channel.closed.wait()
+        self._parted.set()
+        self._end("lost")
+
+    def _media(self, message: bytes) -> None:
+        self._heard = time.monotonic()
+        self.receiver.message(message)
+
+    def _control(self, message: bytes | str) -> None:
+        self._heard = time.monotonic()
+        try:
+            self._handle(unpack(message))
+        except PacketError as error:
+            self.malformed += 1
+            logger.debug("control message dropped: %s", error)
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Hello():
+                if not self._greeting.done():
+                    self._greeting.set_result(message)
+            case Ready():
+                if self.sender:
+                    self.sender.ready.set()
+            case Ping(sent):
+                self._send(Pong(sent, time.monotonic()))
+            case Pong():
+                self.clock.pong(message, time.monotonic())
+            case Report():
+                if self.sender:
+                    self.sender.report(message)
+            case Bye():
+                self._parted.set()
+                self._end("bye")
+
+    async def _prepare(self) -> None:
+        """Load what the peer will send with; then say so."""
+        hello = await self._greeting
+        if hello.codec is None:
+            return
+        try:
+            if hello.protocol != VERSION:
+                raise TransportError(
+                    f"the other side speaks protocol {hello.protocol}, this one {VERSION}; "
+                    "use the same release on both sides"
+                )
+            await self._decoder.load(known_codec(hello.codec), hello.size)
+        except ConfcodecError as error:
+            self.trouble = str(error)
+            logger.warning("cannot decode what the other side sends: %s", error)
+        else:
+            self._send(Ready(hello.codec))
+
+    def _send(self, message: Message) -> None:
+        self._channel.send_control(pack(message))
+
+    def _end(self, reason: str) -> None:
+        if not self._ended.done():
+            self._ended.set_result(reason)

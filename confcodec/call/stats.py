@@ -1,0 +1,191 @@
+"""What a call did: counters, rolling windows, and the reports made of them."""
+
+import platform
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+
+from confcodec import __version__
+
+WINDOW = 1.0
+"""Seconds that live figures are means over."""
+MAX_SAMPLES = 100_000
+"""Samples kept for percentiles: the newest; an hour at 30 fps is 108,000."""
+
+_VERSIONED = ("torch", "numpy", "aiortc", "aiohttp", "av", "opencv-python", "pillow")
+
+
+class Series:
+    """A quantity measured now and then: live mean and rate, percentiles of the whole."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = 0.0
+        self._recent: deque[tuple[float, float]] = deque()
+        self._samples: deque[float] = deque(maxlen=MAX_SAMPLES)
+
+    def add(self, value: float, now: float) -> None:
+        """Take a measurement."""
+        self.count += 1
+        self.total += value
+        self._recent.append((now, value))
+        self._samples.append(value)
+        self._forget(now)
+
+    def mean(self, now: float) -> float | None:
+        """Mean over the last second; None if nothing was measured in it."""
+        self._forget(now)
+        values = [value for _, value in self._recent]
+        return sum(values) / len(values) if values else None
+
+    def per_second(self, now: float, started: float) -> tuple[float, float]:
+        """(measurements, their sum) per second, over the last second or since `started`."""
+        self._forget(now)
+        span = min(WINDOW, max(now - started, 1e-3))
+        return len(self._recent) / span, sum(value for _, value in self._recent) / span
+
+    @property
+    def overall(self) -> float | None:
+        """Mean over everything; None if nothing was measured."""
+        return self.total / self.count if self.count else None
+
+    def percentiles_ms(self) -> dict[str, float | None]:
+        """p50 and p95 of a time series, in milliseconds."""
+        return {
+            f"p{p}": _milliseconds(percentile(self._samples, p / 100)) for p in (50, 95)
+        }
+
+    def _forget(self, now: float) -> None:
+        while self._recent and self._recent[0][0] <= now - WINDOW:
+            self._recent.popleft()
+
+
+class Drops:
+    """Frames that went no further, by reason; nothing is dropped uncounted."""
+
+    def __init__(self) -> None:
+        self.by_reason: Counter[str] = Counter()
+        self.after_first_second = 0
+        """Those later than a second after the first frame."""
+        self.started: float | None = None
+        """When the first frame came; set by whoever owns the counter."""
+
+    def add(self, reason: str, now: float, count: int = 1) -> None:
+        """Count frames dropped for `reason`."""
+        self.by_reason[reason] += count
+        if self.started is not None and now > self.started + 1:
+            self.after_first_second += count
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.by_reason.total()
+
+
+@dataclass(slots=True)
+class SendStats:
+    """The sending half, from its first frame on."""
+
+    captured: int = 0
+    encoded: int = 0
+    sent: int = 0
+    stale: int = 0
+    packets: int = 0
+    drops: Drops = field(default_factory=Drops)
+    encode: Series = field(default_factory=Series)
+    """Seconds in the encoder."""
+    wire: Series = field(default_factory=Series)
+    """Bytes of the packets of a frame, headers included."""
+    bpp: Series = field(default_factory=Series)
+    psnr: Series = field(default_factory=Series)
+    """dB, of the measured frames."""
+
+    def snapshot(self, now: float) -> dict[str, object]:
+        """The live figures; see the `sent` object of the page's `stats` message."""
+        fps, byte_rate = self.wire.per_second(now, self.drops.started or now)
+        frame_bytes = self.wire.mean(now)
+        return {
+            "captured": self.captured,
+            "encoded": self.encoded,
+            "sent": self.sent,
+            "dropped": self.drops.total,
+            "stale": self.stale,
+            "fps": _rounded(fps),
+            "bitrate_bps": round(8 * byte_rate),
+            "bpp": _rounded(self.bpp.mean(now), 4),
+            "psnr_db": _rounded(self.psnr.mean(now)),
+            "encode_ms": _milliseconds(self.encode.mean(now)),
+            "frame_bytes": None if frame_bytes is None else round(frame_bytes),
+        }
+
+
+@dataclass(slots=True)
+class ReceiveStats:
+    """The receiving half, from its first packet on."""
+
+    decoded: int = 0
+    malformed: int = 0
+    """Messages that were no packets."""
+    drops: Drops = field(default_factory=Drops)
+    decode: Series = field(default_factory=Series)
+    """Seconds in the decoder."""
+    latency: Series = field(default_factory=Series)
+    """Seconds from capture to decoded, on one clock."""
+    wire: Series = field(default_factory=Series)
+    """Bytes of the packets of a whole frame, headers included."""
+
+    def snapshot(self, now: float) -> dict[str, object]:
+        """The live figures; see the `received` object of the page's `stats` message."""
+        started = self.drops.started or now
+        return {
+            "decoded": self.decoded,
+            "dropped": self.drops.total,
+            "fps": _rounded(self.decode.per_second(now, started)[0]),
+            "bitrate_bps": round(8 * self.wire.per_second(now, started)[1]),
+            "decode_ms": _milliseconds(self.decode.mean(now)),
+            "latency_ms": _milliseconds(self.latency.mean(now)),
+        }
+
+    def summary(self) -> dict[str, object]:
+        """The figures of the whole run; a loopback child sends them to its server."""
+        return {
+            "decoded": self.decoded,
+            "malformed": self.malformed,
+            "dropped": dict(self.drops.by_reason),
+            "dropped_after_first_second": self.drops.after_first_second,
+            "wire_bytes": round(self.wire.total),
+            "decode_ms": self.decode.percentiles_ms(),
+            "latency_ms": self.latency.percentiles_ms(),
+        }
+
+
+def percentile(
+    samples: Sequence[float] | deque[float], fraction: float
+) -> float | None:
+    """The value that `fraction` of the samples lie at or below; None of no samples."""
+    ordered = sorted(samples)
+    return (
+        ordered[min(len(ordered) - 1, int(fraction * len(ordered)))]
+        if ordered
+        else None
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of this program, and of the libraries its figures depend on."""
+    found = {"confcodec": __version__, "python": platform.python_version()}
+    for name in _VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return _rounded(None if seconds is None else 1e3 * seconds)
+
+
+def _rounded(value: float | None, digits: int = 2) -> float | None:
+    return None if value is None else round(value, digits)
