@@ -30,7 +30,6 @@ from confcodec.codec.bitstream import Header, pack, unpack
 from confcodec.codec.codec import QUALITIES, Codec, CodecInfo, check_quality
 from confcodec.codec.device import Device, choose_device, keep_memory
 from confcodec.codec.entropy import (
-    SYMBOL_MAX,
     EntropyCoder,
     IntArray,
     RowArray,
@@ -111,9 +110,9 @@ class RtCodec(Codec):
                 "use the same weights on both sides"
             )
         z_hat, symbols = self._read(header, payloads)
-        mask = _mask(symbols.shape, self._device)
+        anchor, _ = _masks(symbols.shape, self._device)
         mean, features = self._means(z_hat)
-        mean = self._refine(mean, features, symbols * mask, mask)
+        mean = self._refine(mean, features, symbols * anchor)
         return self._synthesise(header, mean.add_(symbols))
 
     @torch.inference_mode()
@@ -136,24 +135,23 @@ class RtCodec(Codec):
         features, mean = self._model.means(z_hat.to(self._dtype))
         return mean.float(), features
 
-    def _refine(
-        self, mean: Tensor, features: Tensor, first: Tensor, mask: Tensor
-    ) -> Tensor:
+    def _refine(self, mean: Tensor, features: Tensor, first: Tensor) -> Tensor:
         """The mean of all latents, given the symbols of the anchors (0 elsewhere)."""
-        anchors = torch.addcmul(first, mean, mask)
-        correction = self._model.context(anchors.to(self._dtype), features).float()
-        return mean.addcmul_(correction, 1 - mask)
+        anchor, other = _masks(mean.shape, self._device)
+        anchors = torch.addcmul(first, mean, anchor).to(self._dtype)
+        correction: Tensor = self._model.context(anchors, features).float()
+        return mean.addcmul_(correction, other)
 
     def _quantise(
         self, bands: Tensor, z_hat: Tensor, rows: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Symbols (n, M, 8, w) float32 and the y_hat that a decoder builds from them."""
         coded = (rows >= FIRST_CODED).float()
-        mask = _mask(bands.shape, self._device)
+        anchor, _ = _masks(bands.shape, self._device)
         mean, features = self._means(z_hat)
-        first = (bands - mean).round_().clamp_(-SYMBOL_MAX, SYMBOL_MAX).mul_(coded)
-        mean = self._refine(mean, features, first.mul_(mask), mask)
-        symbols = (bands - mean).round_().clamp_(-SYMBOL_MAX, SYMBOL_MAX).mul_(coded)
+        first = (bands - mean).round_().mul_(coded * anchor)
+        mean = self._refine(mean, features, first)
+        symbols = (bands - mean).round_().mul_(coded)
         return symbols, mean.add_(symbols)
 
     def _synthesise(self, header: Header, y_hat: Tensor) -> Pixels:
@@ -234,10 +232,11 @@ def _flat(bands: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def _mask(shape: torch.Size, device: torch.device) -> Tensor:
-    """The checkerboard for bands of that shape, spread over all of them, channels-last."""
-    mask = checkerboard(torch.empty(shape, device=device)).expand(shape)
-    return mask.contiguous(memory_format=_CHANNELS_LAST)
+def _masks(shape: torch.Size, device: torch.device) -> tuple[Tensor, Tensor]:
+    """1 where a latent is an anchor, and 1 where it is not, spread over all bands."""
+    anchor = checkerboard(torch.empty(shape, device=device)).expand(shape)
+    anchor = anchor.contiguous(memory_format=_CHANNELS_LAST)
+    return anchor, 1 - anchor
 
 
 @torch.no_grad()
