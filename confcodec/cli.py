@@ -65,15 +65,23 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         description="Live video calls whose every frame is coded by a learned autoencoder.",
         epilog="confcodec VERB --help tells the options of a verb.",
     )
-    parser.add_argument("--version", action="version", version=f"confcodec {__version__}")
+    parser.add_argument(
+        "--version", action="version", version=f"confcodec {__version__}"
+    )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     asked = next((word for word in words if word in VERBS), None)
     for verb, help_text in VERBS.items():
-        sub = verbs.add_parser(verb, help=help_text, description=help_text.capitalize() + ".")
+        sub = verbs.add_parser(
+            verb, help=help_text, description=help_text.capitalize() + "."
+        )
         if verb == asked:
             _add_arguments(verb, sub)
-        sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        sub.add_argument("--quiet", action="store_true", help="only warnings and errors")
+        sub.add_argument(
+            "--debug", action="store_true", help="show the traceback of an error"
+        )
+        sub.add_argument(
+            "--quiet", action="store_true", help="only warnings and errors"
+        )
     return parser
 
 
@@ -95,7 +103,9 @@ def _add_arguments(verb: str, parser: argparse.ArgumentParser) -> None:
         case "encode" | "decode":
             what = "picture" if verb == "encode" else "bitstream"
             parser.add_argument("input", type=Path, help=f"{what} file")
-            parser.add_argument("-o", "--output", type=Path, help="(default: beside the input)")
+            parser.add_argument(
+                "-o", "--output", type=Path, help="(default: beside the input)"
+            )
             if verb == "encode":
                 options.add_codec_arguments(parser)
             else:
@@ -179,8 +189,9 @@ def _run(job: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
 
         def ask_to_stop() -> None:
             stop.set()
+            # The second signal ends it the hard way.
             for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)  # the second one ends it the hard way
+                loop.remove_signal_handler(number)
 
         if sys.platform != "win32":
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -194,7 +205,9 @@ def _run(job: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
     return uvloop.run(with_signals())
 
 
-def _write_report(arguments: argparse.Namespace, report: dict[str, object] | None) -> None:
+def _write_report(
+    arguments: argparse.Namespace, report: dict[str, object] | None
+) -> None:
     if arguments.json and report is not None:
         from confcodec.call.report import write_json
 
@@ -208,6 +221,8 @@ def _has_display() -> bool:
 
 
 def _set_up_logging(arguments: argparse.Namespace) -> None:
-    logging.basicConfig(format="confcodec: %(message)s", stream=sys.stderr, level=logging.WARNING)
+    logging.basicConfig(
+        format="confcodec: %(message)s", stream=sys.stderr, level=logging.WARNING
+    )
     quiet = arguments.quiet or getattr(arguments, "receive_only", False)
     logging.getLogger("confcodec").setLevel(logging.WARNING if quiet else logging.INFO)

@@ -46,14 +46,18 @@ def decode_file(arguments: argparse.Namespace) -> dict[str, object]:
     try:
         bitstream = arguments.input.read_bytes()
     except OSError as error:
-        raise ConfcodecError(f"cannot read {arguments.input}: {error.strerror}") from error
+        raise ConfcodecError(
+            f"cannot read {arguments.input}: {error.strerror}"
+        ) from error
     codec = _load(codec_of(bitstream), arguments)
     pixels = codec.decode(bitstream)
     output = arguments.output or arguments.input.with_suffix(".png")
     try:
         Image.fromarray(pixels).save(output)
     except (OSError, ValueError) as error:
-        raise ConfcodecError(f"cannot write {output}: {error}; name a .png file") from error
+        raise ConfcodecError(
+            f"cannot write {output}: {error}; name a .png file"
+        ) from error
     size = [pixels.shape[1], pixels.shape[0]]
     return {"output": str(output), "size": size, "codec": codec.info.codec}
 

@@ -71,15 +71,25 @@ class Endpoint:
             )
             coder = self._encoder
         self.info = await coder.load(options.codec, options.size)
+        if self._records and not Path(options.sink).parent.is_dir():
+            raise ConfcodecError(
+                f"there is no folder for --sink {options.sink}; make it first"
+            )
         if not self._records:
             self._sink = await self._open_sink(0)
 
-    def peer(self, channel: Channel) -> Peer:
-        """Take up a call on a channel that is about to open."""
+    def peer(self, channel: Channel, *, shows: bool = True) -> Peer:
+        """Take up a call on a channel that is about to open.
+
+        Args:
+            channel: not open yet.
+            shows: whether the peer's frames go to the sink of this process.
+        """
         receiver, sender = Receiver(self.decoder), None
-        self._calls += 1
-        call = self._calls
-        receiver.on_decoded = lambda frame: self._show(call, frame)
+        if shows:
+            self._calls += 1
+            call = self._calls
+            receiver.on_decoded = lambda frame: self._show(call, frame)
         if self.source:
             sender = Sender(channel, self._encoder, self.settings)
         codec = self.settings.codec if sender else None

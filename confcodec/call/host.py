@@ -63,7 +63,7 @@ class Host:
 
     def take(self, channel: Channel, kind: str) -> None:
         """Start the call on a channel whose descriptions have been exchanged."""
-        peer = self.endpoint.peer(channel)
+        peer = self.endpoint.peer(channel, shows=kind == REMOTE)
         if kind == REMOTE:
             show = peer.receiver.on_decoded
 

@@ -133,8 +133,11 @@ class Peer:
                 self._end("lost")
 
     async def _reports(self) -> None:
+        """After each frame, so that the sender need not guess, or else at intervals."""
         while True:
-            await asyncio.sleep(REPORT_INTERVAL)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REPORT_INTERVAL):
+                    await self.receiver.settled.wait()
             if self.receiver.stats.drops.started is not None:
                 self._send(self.receiver.report())
 

@@ -20,13 +20,7 @@ from confcodec.call.coder import Coded, Coder, Decoded
 from confcodec.call.stats import ReceiveStats, SendStats
 from confcodec.codec.frame import Frame
 from confcodec.errors import BitstreamError, ConfcodecError, PacketError
-from confcodec.wire.feedback import (
-    NO_FRAME,
-    REPORT_INTERVAL,
-    ClockSync,
-    ReceiptLog,
-    Report,
-)
+from confcodec.wire.feedback import NO_FRAME, ClockSync, ReceiptLog, Report
 from confcodec.wire.packets import packetize, unpack, unwrap_time
 from confcodec.wire.reassembly import Reassembler, WholeFrame
 
@@ -36,7 +30,7 @@ T = TypeVar("T")
 
 MAX_QUEUE_AGE = 0.1
 """Seconds of media in the send queue at which frames are skipped instead of encoded."""
-MAX_UNSETTLED = 4
+MAX_UNSETTLED = 3
 """Frames that a receiver may owe an answer for, besides those on the wire."""
 ENCODE_QUEUE = 3
 """Captured frames that wait for the encoder: enough to bridge a stall of 100 ms."""
@@ -158,7 +152,7 @@ class Sender:
         while self._unsettled and now - self._unsettled[0][1] > 1:
             self._unsettled.popleft()  # lost, or its report was
         # The shortest round trip: a longer one may be the very queue to be avoided.
-        on_the_way = self._settings.fps * (self.clock.shortest + REPORT_INTERVAL)
+        on_the_way = self._settings.fps * self.clock.shortest
         if len(self._unsettled) >= MAX_UNSETTLED + math.ceil(on_the_way):
             return "receiver-busy"
         return None
@@ -209,6 +203,8 @@ class Receiver:
         self.codec: str | None = None
         """The codec of the last decoded frame."""
         self.on_decoded: Callable[[ReceivedFrame], None] = lambda _frame: None
+        self.settled = asyncio.Event()
+        """Set after each frame, decoded or not; whoever reports it clears it."""
         self._decoder = decoder
         self._reassembler = Reassembler()
         self._receipts = ReceiptLog()
@@ -238,6 +234,7 @@ class Receiver:
     def report(self) -> Report:
         """The receiver report to send now."""
         now = time.monotonic()
+        self.settled.clear()
         self._reassembler.expire(now)
         self._count_incomplete(now)
         return self._receipts.report(self._last_frame)
@@ -257,6 +254,7 @@ class Receiver:
             else:
                 self._show(whole, decoded)
             self._last_frame = whole.number
+            self.settled.set()
 
     def _show(self, whole: WholeFrame, decoded: Decoded) -> None:
         stats, offset = self.stats, self.clock.offset or 0.0

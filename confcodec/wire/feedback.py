@@ -8,7 +8,7 @@ Text messages are JSON objects with a `type`:
     pong   echo (the ping's time), time (of my clock)
     bye    reason
 
-The receiver report is binary, in network byte order, every 50 ms:
+The receiver report is binary, in network byte order, after each frame or 50 ms:
 
     offset  bytes  field
     0       1      version (high 4 bits, 1), type (low 4 bits, 1)
