@@ -6,6 +6,7 @@ It outlives its peers: a server keeps it through loopback and visitors.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,11 @@ class Endpoint:
         """The --sink for a call whose frames another process decodes."""
         self._calls += 1
         return self._sink_spec(self._calls)
+
+    def options_in_use(self) -> CallOptions:
+        """The options with what became of them: the source that opened, the quality now."""
+        source = self.source.name if self.source else None
+        return replace(self.options, source=source, quality=self.settings.quality)
 
     async def choose_codec(self, name: str) -> None:
         """Encode with another codec from now on; frames wait while it loads.

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from confcodec.call.channel import Channel
@@ -178,8 +177,7 @@ class Host:
             received = self.child.summary or ReceiveStats().summary()
         sent = peer.sender.stats
         if peer.sender.ready.is_set() or received["decoded"]:
-            options = replace(self._options, quality=self.endpoint.settings.quality)
-            info = self.endpoint.info
+            options, info = self.endpoint.options_in_use(), self.endpoint.info
             self.reports.append(
                 make_report(kind, seconds, options, info, sent, received)
             )

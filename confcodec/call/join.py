@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import time
-from dataclasses import replace
 
 import aiohttp
 
@@ -114,8 +113,7 @@ class Call:
     def _keep_report(self, peer: Peer, seconds: float) -> None:
         endpoint = self._endpoint
         sent = peer.sender.stats if peer.sender else SendStats()
-        options = replace(self._options, quality=endpoint.settings.quality)
-        received = peer.receiver.stats.summary()
+        options, received = endpoint.options_in_use(), peer.receiver.stats.summary()
         self.report = make_report(
             REMOTE, seconds, options, endpoint.info, sent, received
         )

@@ -36,8 +36,10 @@ ENCODE_QUEUE = 3
 """Captured frames that wait for the encoder: enough to bridge a stall of 100 ms."""
 DECODE_QUEUE = 8
 """Coded frames that wait for the decoder; the sender skips before it overflows."""
-PSNR_RATE = 4.0
-"""Frames a second whose PSNR is measured; each costs a synthesis."""
+PSNR_INTERVAL = 0.25
+"""Seconds between two measurements of the PSNR, at least."""
+PSNR_SHARE = 0.02
+"""Share of the encoder's time that they may take; each costs a synthesis."""
 
 
 class NewestQueue(Generic[T]):
@@ -94,7 +96,7 @@ class Sender:
         self._queue: NewestQueue[Frame] = NewestQueue(ENCODE_QUEUE)
         self._sequence = 0
         self._unsettled: deque[tuple[int, float]] = deque()
-        self._measured_at = -math.inf
+        self._measure_next = -math.inf
         self._busy = False
         self._stopped = False
         self._settled = asyncio.Event()
@@ -175,13 +177,15 @@ class Sender:
         stats.bpp.add(8 * len(coded.bitstream) / (height * width), now)
         self._unsettled.append((frame.number, now))
         self.on_sent(frame)
-        if now - self._measured_at >= 1 / PSNR_RATE:
-            self._measured_at = now
+        if now >= self._measure_next:
             await self._measure(codec, frame, coded)
 
     async def _measure(self, codec: str, frame: Frame, coded: Coded) -> None:
+        began = time.monotonic()
         value = await self._encoder.measure(codec, frame.pixels, coded.bitstream)
-        self.stats.psnr.add(value, time.monotonic())
+        now = time.monotonic()
+        self.stats.psnr.add(value, now)
+        self._measure_next = now + max(PSNR_INTERVAL, (now - began) / PSNR_SHARE)
 
 
 @dataclass(frozen=True, slots=True)

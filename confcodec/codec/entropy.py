@@ -19,8 +19,9 @@ from typing import Any
 import constriction
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from confcodec.codec.scales import FIRST_CODED
+from confcodec.codec.scales import FIRST_CODED, ROWS
 from confcodec.errors import BitstreamError
 
 IntArray = npt.NDArray[np.int32]
@@ -138,10 +139,12 @@ class SliceDecoder:
 
 def _by_row(rows: RowArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Positions of the coded symbols sorted by row, and how many each row has."""
-    coded = np.flatnonzero(rows >= FIRST_CODED)
-    of_coded = rows[coded]
-    order = coded[np.argsort(of_coded, kind="stable")]
-    return order, np.bincount(of_coded, minlength=64)
+    # torch's stable sort of bytes takes a third of the time of NumPy's.
+    in_order, positions = torch.sort(torch.from_numpy(rows), stable=True)
+    starts = np.searchsorted(in_order.numpy(), np.arange(ROWS + 1))
+    counts = np.diff(starts)
+    counts[:FIRST_CODED] = 0
+    return positions.numpy()[starts[FIRST_CODED] :], counts
 
 
 def _model(frequencies: IntArray) -> Any:

@@ -52,6 +52,8 @@ class RtConfig:
     """Blocks at 1/8, on each side."""
     blocks16: int = 2
     """Blocks at 1/16, on each side."""
+    growth: float = 1.0
+    """Width of a block's feed-forward over its own."""
     mean_width: int = 64
     """Channels inside the mean network."""
     features: int = 96
@@ -63,13 +65,14 @@ class RtConfig:
 
 
 class Block(nn.Module):
-    """Depthwise 3x3, then a 1x1 feed-forward of twice the width; residual."""
+    """Depthwise 3x3, then a 1x1 feed-forward `growth` times as wide; residual."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, growth: float) -> None:
         super().__init__()
+        hidden = round(growth * channels)
         self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
-        self.expand = nn.Conv2d(channels, 2 * channels, 1)
-        self.contract = nn.Conv2d(2 * channels, channels, 1)
+        self.expand = nn.Conv2d(channels, hidden, 1)
+        self.contract = nn.Conv2d(hidden, channels, 1)
         # Branches start silent, so that training starts from the linear warm start.
         nn.init.zeros_(self.contract.weight)
         nn.init.zeros_(self.contract.bias)  # type: ignore[arg-type]
@@ -86,10 +89,10 @@ class Analysis(nn.Module):
     def __init__(self, config: RtConfig) -> None:
         super().__init__()
         self.embed = nn.Conv2d(3 * 64, config.width8, 1)
-        self.blocks8 = _blocks(config.blocks8, config.width8)
+        self.blocks8 = _blocks(config.blocks8, config.width8, config.growth)
         self.gain8 = Gain(config.width8, 1.0, 1.0)
         self.down = nn.Conv2d(config.width8, config.width16, 2, stride=2)
-        self.blocks16 = _blocks(config.blocks16, config.width16)
+        self.blocks16 = _blocks(config.blocks16, config.width16, config.growth)
         self.project = nn.Conv2d(config.width16, config.latent, 1)
 
     def forward(self, x: Tensor, gain8: Tensor) -> Tensor:
@@ -111,10 +114,10 @@ class Synthesis(nn.Module):
     def __init__(self, config: RtConfig) -> None:
         super().__init__()
         self.unproject = nn.Conv2d(config.latent, config.width16, 1)
-        self.blocks16 = _blocks(config.blocks16, config.width16)
+        self.blocks16 = _blocks(config.blocks16, config.width16, config.growth)
         self.up = nn.Conv2d(config.width16, 4 * config.width8, 1)
         self.gain8 = Gain(config.width8, 1.0, 1.0)
-        self.blocks8 = _blocks(config.blocks8, config.width8)
+        self.blocks8 = _blocks(config.blocks8, config.width8, config.growth)
         self.unembed = nn.Conv2d(config.width8, 3 * 64, 1)
 
     def forward(self, y_hat: Tensor, gain8: Tensor) -> Tensor:
@@ -265,5 +268,5 @@ def _activate(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.1, inplace=True)
 
 
-def _blocks(count: int, channels: int) -> nn.Sequential:
-    return nn.Sequential(*[Block(channels) for _ in range(count)])
+def _blocks(count: int, channels: int, growth: float) -> nn.Sequential:
+    return nn.Sequential(*[Block(channels, growth) for _ in range(count)])
