@@ -12,7 +12,11 @@ from confcodec.codec.metrics import psnr
 from confcodec.codec.rt_codec import load_rt
 from confcodec.errors import ConfcodecError
 from confcodec.lab import trainer
-from confcodec.lab.checkpoint import load_checkpoint, save_checkpoint
+from confcodec.lab.checkpoint import (
+    load_checkpoint,
+    save_checkpoint,
+    shrink_checkpoint,
+)
 from confcodec.lab.data import Patches, find_pictures
 from confcodec.lab.freeze import freeze
 from confcodec.lab.loss import LMBDA_HIGH, LMBDA_LOW, lmbda_of
@@ -87,6 +91,24 @@ def test_a_run_leaves_checkpoints_a_log_and_usable_weights(
     assert psnr(pixels, codec.decode(codec.encode(pixels, 50))) > 20
     train(replace(settings, steps=10), folder, None, tmp_path, None)
     assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 10
+
+
+def test_a_run_goes_on_from_a_small_checkpoint(folder: Path, tmp_path: Path) -> None:
+    patches, small = Patches(folder, 128), tmp_path / "small.pt"
+    state = start(SETTINGS, patches, CPU)
+    for _ in range(3):
+        train_step(SETTINGS, state, patches)
+    save_checkpoint(state, SETTINGS, tmp_path / "last.pt")
+    shrink_checkpoint(tmp_path / "last.pt", small)
+    assert small.stat().st_size < 0.6 * (tmp_path / "last.pt").stat().st_size
+    resumed = start(replace(SETTINGS, seed=9), patches, CPU)
+    load_checkpoint(resumed, small, CPU)
+    losses = [
+        float(train_step(SETTINGS, one, patches).total.detach())
+        for one in (state, resumed)
+    ]
+    assert resumed.step == 4
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
 
 
 def test_the_learning_rate_rises_stays_and_falls() -> None:

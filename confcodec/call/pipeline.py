@@ -36,10 +36,10 @@ ENCODE_QUEUE = 3
 """Captured frames that wait for the encoder: enough to bridge a stall of 100 ms."""
 DECODE_QUEUE = 8
 """Coded frames that wait for the decoder; the sender skips before it overflows."""
-PSNR_INTERVAL = 0.25
-"""Seconds between two measurements of the PSNR, at least."""
+PSNR_INTERVALS = (0.25, 2.0)
+"""Seconds between two measurements of the PSNR, at least and at most."""
 PSNR_SHARE = 0.02
-"""Share of the encoder's time that they may take; each costs a synthesis."""
+"""Share of the encoder's time that they should take; each costs a synthesis."""
 
 
 class NewestQueue(Generic[T]):
@@ -185,7 +185,9 @@ class Sender:
         value = await self._encoder.measure(codec, frame.pixels, coded.bitstream)
         now = time.monotonic()
         self.stats.psnr.add(value, now)
-        self._measure_next = now + max(PSNR_INTERVAL, (now - began) / PSNR_SHARE)
+        shortest, longest = PSNR_INTERVALS
+        wait = max(shortest, min(longest, (now - began) / PSNR_SHARE))
+        self._measure_next = now + wait
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from confcodec import __version__
 
 WINDOW = 1.0
 """Seconds that live figures are means over."""
+PSNR_WINDOW = 2.5
+"""The same for the PSNR, which is measured more seldom."""
 MAX_SAMPLES = 100_000
 """Samples kept for percentiles: the newest; an hour at 30 fps is 108,000."""
 
@@ -19,9 +21,10 @@ _VERSIONED = ("torch", "numpy", "aiortc", "aiohttp", "av", "opencv-python", "pil
 class Series:
     """A quantity measured now and then: live mean and rate, percentiles of the whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: float = WINDOW) -> None:
         self.count = 0
         self.total = 0.0
+        self._window = window
         self._recent: deque[tuple[float, float]] = deque()
         self._samples: deque[float] = deque(maxlen=MAX_SAMPLES)
 
@@ -34,15 +37,15 @@ class Series:
         self._forget(now)
 
     def mean(self, now: float) -> float | None:
-        """Mean over the last second; None if nothing was measured in it."""
+        """Mean over the window; None if nothing was measured in it."""
         self._forget(now)
         values = [value for _, value in self._recent]
         return sum(values) / len(values) if values else None
 
     def per_second(self, now: float, started: float) -> tuple[float, float]:
-        """(measurements, their sum) per second, over the last second or since `started`."""
+        """(measurements, their sum) per second, over the window or since `started`."""
         self._forget(now)
-        span = min(WINDOW, max(now - started, 1e-3))
+        span = min(self._window, max(now - started, 1e-3))
         return len(self._recent) / span, sum(value for _, value in self._recent) / span
 
     @property
@@ -57,7 +60,7 @@ class Series:
         }
 
     def _forget(self, now: float) -> None:
-        while self._recent and self._recent[0][0] <= now - WINDOW:
+        while self._recent and self._recent[0][0] <= now - self._window:
             self._recent.popleft()
 
 
@@ -98,7 +101,7 @@ class SendStats:
     wire: Series = field(default_factory=Series)
     """Bytes of the packets of a frame, headers included."""
     bpp: Series = field(default_factory=Series)
-    psnr: Series = field(default_factory=Series)
+    psnr: Series = field(default_factory=lambda: Series(PSNR_WINDOW))
     """dB, of the measured frames."""
 
     def snapshot(self, now: float) -> dict[str, object]:
