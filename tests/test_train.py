@@ -133,6 +133,11 @@ def test_a_checkpoint_of_another_model_is_refused(folder: Path, tmp_path: Path) 
         train(SETTINGS, folder, None, tmp_path, None)
 
 
+def test_a_patch_no_band_fits_into_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfcodecError, match="multiple of 128"):
+        train(replace(SETTINGS, patch=100), folder, None, tmp_path, None)
+
+
 def test_a_folder_without_usable_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfcodecError, match="no folder"):
         find_pictures(tmp_path / "missing")

@@ -1,49 +1,51 @@
 """`confcodec train`: its settings and its command line; the loop is in `trainer`."""
 
 import argparse
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
+
+
+def _setting(default: Any, help: str) -> Any:
+    """A field whose explanation is the help text of its option, too."""
+    return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
     """Everything a training run depends on besides its pictures."""
 
-    model: str = "rt"
-    """rt, or rt-s, its small sibling."""
-    steps: int = 1_000_000
-    """The step the run ends at, counted over all resumed parts."""
-    decay_steps: int = 0
-    """The last so many steps lower the learning rate to its floor, by a cosine."""
-    batch: int = 8
-    """Patches a step."""
-    patch: int = 256
-    """Side of a patch, in pixels; a multiple of 128."""
-    lr: float = 8e-4
-    """Learning rate once warmed up."""
-    lr_floor: float = 0.03
-    """What is left of it at the end of the decay."""
-    warmup_steps: int = 300
-    """Steps over which the learning rate rises from zero."""
-    clip: float = 1.0
-    """Largest norm of the gradient."""
-    ema: float = 0.999
-    """Decay of the averaged weights, the ones validated and exported."""
-    seed: int = 0
-    """Of the first weights, the patches, the qualities and the noise."""
-    threads: int = 0
-    """CPU threads; 0 takes torch's default."""
-    minutes: float = 0.0
-    """Stop after so long, wherever the steps are; 0 means no limit."""
-    checkpoint_minutes: float = 5.0
-    """Time between checkpoints."""
-    validate_minutes: float = 15.0
-    """Time between validations."""
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    model: str = _setting("rt", "rt, or rt-s, its small sibling")
+    steps: int = _setting(
+        1_000_000, "the step the run ends at, counted over all resumed parts"
+    )
+    decay_steps: int = _setting(
+        0, "the last so many steps lower the learning rate to its floor, by a cosine"
+    )
+    batch: int = _setting(8, "patches a step")
+    patch: int = _setting(256, "side of a patch, in pixels; a multiple of 128")
+    lr: float = _setting(8e-4, "learning rate once warmed up")
+    lr_floor: float = _setting(0.03, "what is left of it at the end of the decay")
+    warmup_steps: int = _setting(
+        300, "steps over which the learning rate rises from zero"
+    )
+    clip: float = _setting(1.0, "largest norm of the gradient")
+    ema: float = _setting(
+        0.999, "decay of the averaged weights, the ones validated and exported"
+    )
+    seed: int = _setting(
+        0, "of the first weights, the patches, the qualities and the noise"
+    )
+    threads: int = _setting(0, "CPU threads; 0 takes torch's default")
+    minutes: float = _setting(
+        0.0, "stop after so long, wherever the steps are; 0 means no limit"
+    )
+    checkpoint_minutes: float = _setting(5.0, "time between checkpoints")
+    validate_minutes: float = _setting(15.0, "time between validations")
+    device: str = _setting("auto", "auto, cpu or cuda")
 
 
-_SHORT = {"model": ("rt", "rt-s"), "device": ("auto", "cpu", "cuda")}
+_CHOICES = {"model": ("rt", "rt-s"), "device": ("auto", "cpu", "cuda")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,13 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="go on from this checkpoint (default: OUT/last.pt if there)",
     )
-    for field in fields(TrainSettings):
+    for setting in fields(TrainSettings):
         parser.add_argument(
-            "--" + field.name.replace("_", "-"),
-            type=type(field.default),
-            choices=_SHORT.get(field.name),
-            default=field.default,
-            help=f"(default {field.default})",
+            "--" + setting.name.replace("_", "-"),
+            type=type(setting.default),
+            choices=_CHOICES.get(setting.name),
+            default=setting.default,
+            metavar=None if setting.name in _CHOICES else "N",
+            help=f"{setting.metadata['help']} (default {setting.default})",
         )
 
 
@@ -75,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train until the steps or the minutes are over; an interrupt saves first."""
     from confcodec.lab.trainer import train
 
-    names = [field.name for field in fields(TrainSettings)]
+    names = [setting.name for setting in fields(TrainSettings)]
     settings = TrainSettings(**{name: getattr(arguments, name) for name in names})
     train(settings, arguments.data, arguments.val, arguments.out, arguments.resume)
     return 0

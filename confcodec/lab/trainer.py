@@ -61,6 +61,8 @@ def train(
     Raises:
         ConfcodecError: no usable pictures, or a checkpoint of another model.
     """
+    if settings.patch <= 0 or settings.patch % 128:
+        raise ConfcodecError(f"--patch {settings.patch}: give a multiple of 128")
     keep_memory()
     if settings.threads:
         torch.set_num_threads(settings.threads)
