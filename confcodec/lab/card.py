@@ -20,7 +20,7 @@ Weights of confcodec's `{model}` codec: an image codec for faces before a mostly
 
 | | |
 |---|---|
-| training pictures | {pictures} files of `{data}`: stills and video frames of people, some natural images |
+| training pictures | {pictures} files of `{data}` with {patch} pixels or more on both sides: stills and video frames of people, some natural images |
 | training | {steps} steps of {batch} patches of {patch}x{patch}, {hours:.2f} hours |
 | loss | R + lambda x MSE, lambda {low} to {high} over quality 0 to 63, AdamW, averaged weights |
 | sizes | {sizes} |
@@ -47,7 +47,7 @@ def write_card(weights: Path, checkpoint: Path, data: Path, val: Path | None) ->
     facts = {
         "name": weights.stem,
         "model": config.pop("name"),
-        "pictures": len(find_pictures(data)),
+        "pictures": _usable(data, settings["patch"]),
         "data": data.name,
         "steps": bundle["step"],
         "batch": settings["batch"],
@@ -59,6 +59,13 @@ def write_card(weights: Path, checkpoint: Path, data: Path, val: Path | None) ->
         "figures": _figures(weights, val) if val else "Not measured.",
     }
     weights.with_suffix(".md").write_text(_CARD.format(**facts))
+
+
+def _usable(data: Path, patch: int) -> int:
+    """How many pictures of a folder are large enough to train on."""
+    return sum(
+        min(read_picture(path).shape[:2]) >= patch for path in find_pictures(data)
+    )
 
 
 def _figures(weights: Path, val: Path) -> str:
