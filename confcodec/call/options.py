@@ -12,7 +12,7 @@ from confcodec.codec.frame import check_size
 
 DEFAULT_SIZE = (640, 480)
 DEFAULT_FPS = 30.0
-DEFAULT_QUALITY = 32
+DEFAULT_QUALITY = 28
 
 
 @dataclass(frozen=True, slots=True)

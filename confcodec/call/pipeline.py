@@ -38,7 +38,7 @@ DECODE_QUEUE = 8
 """Coded frames that wait for the decoder; the sender skips before it overflows."""
 PSNR_INTERVALS = (0.25, 2.0)
 """Seconds between two measurements of the PSNR, at least and at most."""
-PSNR_SHARE = 0.02
+PSNR_SHARE = 0.01
 """Share of the encoder's time that they should take; each costs a synthesis."""
 
 

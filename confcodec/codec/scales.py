@@ -22,10 +22,13 @@ from confcodec.codec.gains import Anchors
 
 ROWS = 64
 """Rows of the CDF table."""
-FIRST_CODED = 3
+FIRST_CODED = 8
 """Rows before this one say "certainly zero": their symbols are zero and cost nothing.
 
-Of 27,000 symbols in rows 1 and 2 of a VGA frame, 7 were not zero."""
+Where 1 symbol in 100 is not zero, coding it costs as much as it gains: over the
+validation pictures the BD-rate against JPEG is -51.9 % from row 3, 6 or 8 on, and
+-51.6 % from row 10; half as many symbols are coded from row 8 on as from row 3.
+"""
 Z_MAX = 31
 """Hyper-latent symbols lie in -Z_MAX .. Z_MAX."""
 
