@@ -8,7 +8,7 @@ import pytest
 
 from confcodec.call.channel import Channel
 from confcodec.call.host import Host
-from confcodec.call.options import CallOptions
+from confcodec.call.options import DEFAULT_QUALITY, CallOptions
 from confcodec.call.server import listening, local_base
 from confcodec.errors import TransportError
 from tests.waiting import PATIENCE, eventually
@@ -93,7 +93,11 @@ async def test_a_page_learns_the_state_and_then_the_figures(site: Site) -> None:
     async with site.socket("/view") as page:
         state, stats = await page.receive_json(), await page.receive_json()
     assert (state["type"], state["state"], state["peer"]) == ("state", "waiting", None)
-    assert (state["codec"], state["quality"], state["size"]) == ("jpeg", 32, [640, 480])
+    assert (state["codec"], state["quality"], state["size"]) == (
+        "jpeg",
+        DEFAULT_QUALITY,
+        [640, 480],
+    )
     assert stats["type"] == "stats"
     assert {"captured", "sent", "fps", "psnr_db", "rtt_ms", "quality"} <= set(
         stats["sent"]
@@ -110,7 +114,7 @@ async def test_a_page_changes_quality_and_codec_for_all_pages(site: Site) -> Non
             message = await other.receive_json()
             if message["type"] == "state":
                 seen.append((message["codec"], message["quality"]))
-    assert seen == [("jpeg", 32), ("jpeg", 7), ("webp", 7)]
+    assert seen == [("jpeg", DEFAULT_QUALITY), ("jpeg", 7), ("webp", 7)]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +146,7 @@ async def test_a_wish_that_makes_no_sense_gets_an_error_and_the_page_stays(
         errors = 0
         while errors < 2:
             errors += (await page.receive_json())["type"] == "error"
-    assert site.host.endpoint.settings.quality == 32
+    assert site.host.endpoint.settings.quality == DEFAULT_QUALITY
 
 
 async def test_a_page_that_goes_away_is_forgotten(site: Site) -> None:
