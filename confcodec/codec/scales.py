@@ -96,9 +96,7 @@ class ScaleNet(nn.Module):
             (B, M, 4h, 4w) float32 in 0..64 (64 excluded); its floor is the row.
         """
         layers = self.integers()
-        bias = _quantise(
-            self.up1_bias(quality), _WEIGHT_BITS + _ACTIVATION_BITS, _BIAS_MAX
-        )
+        bias = self.bias_integers(quality)
         sums = self._sums(z_hat, bias, layers, exact=False)
         return bounded(
             sums / (1 << (_WEIGHT_BITS + _ACTIVATION_BITS)), 0.0, ROWS - 1e-3

@@ -1,7 +1,6 @@
 """The training loop of the learned codecs: batch, forward, R + lmbda x D, step."""
 
 import json
-import logging
 import math
 import signal
 import time
@@ -36,8 +35,6 @@ from confcodec.lab.data import Patches, find_pictures, read_picture, to_batch
 from confcodec.lab.loss import Loss, rate_distortion
 from confcodec.lab.train import TrainSettings
 from confcodec.lab.warm_start import klt_warm_start
-
-logger = logging.getLogger(__name__)
 
 MODELS = {
     "rt": RtConfig(),

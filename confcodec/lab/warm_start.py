@@ -6,8 +6,6 @@ branches are silent from construction. Loss 0.96 after 1,200 steps, where a
 random start needs 4,600.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,15 +29,6 @@ def klt_warm_start(model: RtModel, x: Tensor) -> None:
     third = _components(blocks, model.config.latent)
     _set(analysis.project, third.T)
     _set(synthesis.unproject, third)
-
-
-def explained_psnr(x: Tensor, channels: int) -> float:
-    """PSNR (dB) at which `channels` principal components of 8x8 blocks keep x."""
-    blocks = F.pixel_unshuffle(x - 0.5, 8)
-    basis = _components(blocks, channels)
-    kept = torch.einsum("bchw,ck->bkhw", blocks, basis)
-    lost = blocks - torch.einsum("bkhw,ck->bchw", kept, basis)
-    return -10 * math.log10(max(float(lost.square().mean()), 1e-12))
 
 
 def _components(blocks: Tensor, count: int) -> Tensor:
