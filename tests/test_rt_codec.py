@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from confcodec.codec.bitstream import unpack
 from confcodec.codec.codec import Codec, codec_of
 from confcodec.codec.metrics import psnr
 from confcodec.codec.rt_codec import RtCodec, load_rt
@@ -54,6 +55,40 @@ def test_the_sender_knows_the_pixels_the_receiver_gets(
     np.testing.assert_array_equal(tiny.reconstruct(bitstream), known)
 
 
+def test_a_lost_slice_shows_its_band_of_the_frame_before(tiny_weights: Path) -> None:
+    codec = load_rt("cpu-fp32", weights=tiny_weights)
+    before, now = picture(384, 160), picture(384, 160)[::-1].copy()
+    old = codec.decode(codec.encode(before, 30))
+    parts: list[bytes | None] = list(codec.split(codec.encode(now, 30)))
+    whole = codec.join(parts)
+    codec.join(codec.split(codec.encode(before, 30)))
+    pixels = codec.join([None, *parts[1:]])
+    far = 128 - 64, 128 + 64  # the synthesis looks less than 64 rows across the edge
+    np.testing.assert_array_equal(pixels[: far[0]], old[: far[0]])
+    np.testing.assert_array_equal(pixels[far[1] :], whole[far[1] :])
+    assert not np.array_equal(pixels[: far[0]], whole[: far[0]])
+    # What arrived is remembered: losing the rest next time changes nothing.
+    np.testing.assert_array_equal(codec.join([None, None, parts[2]]), pixels)
+
+
+def test_slices_that_cannot_make_a_picture_are_refused(tiny_weights: Path) -> None:
+    codec = load_rt("cpu-fp32", weights=tiny_weights)
+    one, two = codec.split(codec.encode(picture(200, 160), 30))
+    with pytest.raises(BitstreamError, match="no frame of this size"):
+        codec.join([one, None])
+    codec.decode(codec.encode(picture(200, 64), 30))
+    with pytest.raises(BitstreamError, match="no frame of this size"):
+        codec.join([one, None])
+    with pytest.raises(BitstreamError, match="all slices"):
+        codec.join([None, None])
+    with pytest.raises(BitstreamError, match="different frames"):
+        codec.join([two, one])
+    with pytest.raises(BitstreamError, match="1 slices for 200 rows"):
+        codec.join([one])
+    with pytest.raises(BitstreamError, match=r"version 1\.0"):
+        codec.join([codec.encode(picture(200, 160), 30), two])
+
+
 @pytest.mark.filterwarnings(
     "ignore:TF32 acceleration"
 )  # torch warns when oneDNN is switched
@@ -64,12 +99,12 @@ def test_symbols_do_not_depend_on_the_reader(
     tiny_weights: Path, tiny: RtCodec, threads: int, reader: str, mkldnn: bool
 ) -> None:
     bitstream = tiny.encode(picture(150, 210), 45)
-    header_and_payloads = _unpack(bitstream)
-    z_hat, symbols = tiny._read(*header_and_payloads)
+    header_and_payloads = unpack(bitstream)
+    z_hat, symbols = tiny._read(*header_and_payloads, range(2))
     torch.set_num_threads(threads)
     other = load_rt(reader, weights=tiny_weights)
     with torch.backends.mkldnn.flags(enabled=mkldnn):
-        other_z, other_symbols = other._read(*header_and_payloads)
+        other_z, other_symbols = other._read(*header_and_payloads, range(2))
     assert torch.equal(z_hat, other_z)
     assert torch.equal(symbols, other_symbols)
 
@@ -79,7 +114,7 @@ def test_perturbed_means_move_pixels_by_one_level_at_most(
 ) -> None:
     bitstream = tiny.encode(picture(150, 210), 45)
     pixels = tiny.decode(bitstream)
-    _, symbols = tiny._read(*_unpack(bitstream))
+    _, symbols = tiny._read(*unpack(bitstream), range(2))
     means = tiny._means
 
     def perturbed(z_hat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -89,7 +124,7 @@ def test_perturbed_means_move_pixels_by_one_level_at_most(
     monkeypatch.setattr(tiny, "_means", perturbed)
     moved = tiny.decode(bitstream)
     assert np.abs(moved.astype(int) - pixels).max() <= 1
-    assert torch.equal(tiny._read(*_unpack(bitstream))[1], symbols)
+    assert torch.equal(tiny._read(*unpack(bitstream), range(2))[1], symbols)
 
 
 def test_two_processes_write_the_same_bytes(tiny_weights: Path, tiny: RtCodec) -> None:
@@ -109,7 +144,7 @@ def test_two_processes_write_the_same_bytes(tiny_weights: Path, tiny: RtCodec) -
 
 def test_another_model_is_refused_with_a_name(tiny: RtCodec) -> None:
     bitstream = bytearray(tiny.encode(picture(32, 32), 10))
-    header, payloads = _unpack(bytes(bitstream))
+    header, payloads = unpack(bytes(bitstream))
     from confcodec.codec.bitstream import Header, pack
 
     stranger = Header(b"\0\0\0\0", header.width, header.height, header.quality)
@@ -180,9 +215,3 @@ def test_an_unknown_codec_is_named() -> None:
 def test_an_unknown_device_is_named(tiny_weights: Path) -> None:
     with pytest.raises((ValueError, ConfcodecError), match="tpu"):
         load_rt("tpu", weights=tiny_weights)
-
-
-def _unpack(bitstream: bytes):  # type: ignore[no-untyped-def]
-    from confcodec.codec.bitstream import unpack
-
-    return unpack(bitstream)

@@ -16,6 +16,10 @@ All numbers in network byte order.
 
 A slice decodes without any other slice. The flags leave room for slices that
 need not be sent because nothing in them changed.
+
+For a network that loses packets a frame travels as its parts, one for each
+slice: the first 12 bytes above with flags = 1 and the number of the slice, from
+0, in place of n, then the payload. Whoever carries them checks for damage.
 """
 
 import struct
@@ -35,6 +39,7 @@ SLICE_HEIGHT = 128
 _HEADER = struct.Struct("!cB4sHHBB")
 _CRC = struct.Struct("!I")
 _ENTRY = 3
+_PART = 1
 _LENGTH_LIMIT = 1 << 20
 
 
@@ -68,35 +73,76 @@ def pack(header: Header, payloads: Sequence[bytes]) -> bytes:
     return head + _CRC.pack(zlib.crc32(body, zlib.crc32(head))) + body
 
 
+def split(bitstream: bytes) -> list[bytes]:
+    """Cut a bitstream into its parts, each of use without the others.
+
+    Raises:
+        BitstreamError: not a whole, undamaged bitstream of this version.
+    """
+    header, payloads = unpack(bitstream)
+    fields = (header.model, header.width, header.height, header.quality)
+    return [
+        _HEADER.pack(MAGIC, VERSION << 4 | _PART, *fields, index) + payload
+        for index, payload in enumerate(payloads)
+    ]
+
+
+def join(parts: Sequence[bytes | None]) -> tuple[Header, list[bytes | None]]:
+    """Take the parts of one frame apart, untrusted; None stands for a lost one.
+
+    Raises:
+        BitstreamError: no part is there, or they belong to different frames.
+    """
+    header: Header | None = None
+    for index, part in enumerate(parts):
+        if part is None:
+            continue
+        own, number = _unpack_header(part, _PART)
+        if header not in (None, own) or number != index:
+            raise BitstreamError("the slices belong to different frames")
+        header = own
+    if header is None:
+        raise BitstreamError("all slices of the frame are lost")
+    if len(parts) != slice_count(header.height):
+        raise BitstreamError(f"{len(parts)} slices for {header.height} rows of pixels")
+    return header, [part and part[_HEADER.size :] for part in parts]
+
+
 def unpack(bitstream: bytes) -> tuple[Header, list[bytes]]:
     """Check a bitstream, untrusted, and take it apart; the inverse of `pack`.
 
     Raises:
         BitstreamError: not a whole, undamaged bitstream of this version.
     """
-    if len(bitstream) < _HEADER.size:
+    header, count = _unpack_header(bitstream, 0)
+    if count != slice_count(header.height):
+        raise BitstreamError(f"damaged bitstream: {count} slices")
+    return header, _payloads(bitstream, count)
+
+
+def _unpack_header(data: bytes, flags: int) -> tuple[Header, int]:
+    """The first 12 bytes: the header, and the number in its last byte."""
+    if len(data) < _HEADER.size:
         raise BitstreamError(
-            f"{len(bitstream)} bytes are too few for a frame; was it cut off?"
+            f"{len(data)} bytes are too few for a frame; was it cut off?"
         )
-    magic, version, model, width, height, quality, count = _HEADER.unpack_from(
-        bitstream
-    )
+    magic, version, model, width, height, quality, number = _HEADER.unpack_from(data)
     if magic != MAGIC:
         raise BitstreamError(
             "not a bitstream of a learned codec: the first byte is not 0xCC"
         )
-    if version != VERSION << 4:
+    if version != VERSION << 4 | flags:
         raise BitstreamError(
-            f"bitstream version {version >> 4}.{version & 15}, this program reads {VERSION}.0; "
-            "use the same release on both sides"
+            f"bitstream version {version >> 4}.{version & 15}, this program reads "
+            f"{VERSION}.{flags}; use the same release on both sides"
         )
     try:
         check_size(width, height)
     except ValueError as error:
         raise BitstreamError(f"damaged bitstream: {error}") from error
-    if quality >= QUALITIES or count != slice_count(height):
-        raise BitstreamError(f"damaged bitstream: quality {quality}, {count} slices")
-    return Header(model, width, height, quality), _payloads(bitstream, count)
+    if quality >= QUALITIES:
+        raise BitstreamError(f"damaged bitstream: quality {quality}")
+    return Header(model, width, height, quality), number
 
 
 def _payloads(bitstream: bytes, count: int) -> list[bytes]:

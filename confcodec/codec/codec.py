@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,26 @@ class Codec(ABC):
         Raises:
             BitstreamError: these bytes are no whole bitstream of this codec.
         """
+
+    def split(self, bitstream: bytes) -> list[bytes]:
+        """Cut what `encode` returned into parts that decode without each other.
+
+        A network that loses a part loses that band of the picture, not the frame.
+        """
+        return [bitstream]
+
+    def join(self, parts: Sequence[bytes | None]) -> Pixels:
+        """Decode a frame from its parts, untrusted; None stands for a lost one.
+
+        What is lost is shown as in the frame that this object decoded before.
+
+        Raises:
+            BitstreamError: the parts are no frame of this codec, or one is lost
+                and nothing was decoded before that could be shown instead.
+        """
+        if len(parts) != 1 or parts[0] is None:
+            raise BitstreamError("the frame is lost: this codec sends it in one part")
+        return self.decode(parts[0])
 
     def reconstruct(self, bitstream: bytes) -> Pixels:
         """The pixels a receiver gets from the bitstream that `encode` returned last."""

@@ -10,6 +10,7 @@ the bitstream (band, y, x, channel) are views of memory, not copies.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from confcodec.codec.bands import (
     from_bands,
     to_bands,
 )
-from confcodec.codec.bitstream import Header, pack, unpack
+from confcodec.codec.bitstream import Header, join, pack, slice_count, split, unpack
 from confcodec.codec.codec import QUALITIES, Codec, CodecInfo, check_quality
 from confcodec.codec.device import Device, choose_device, keep_memory
 from confcodec.codec.entropy import (
@@ -34,6 +35,7 @@ from confcodec.codec.entropy import (
     IntArray,
     RowArray,
     SliceDecoder,
+    SymbolArray,
 )
 from confcodec.codec.frame import Pixels, check_pixels
 from confcodec.codec.patches import SIDE, from_patches, to_patches
@@ -71,7 +73,8 @@ class RtCodec(Codec):
         self._exact_bias = weights.exact_bias.to(self._device)
         self._coder = EntropyCoder(weights.tables)
         self._buckets = weights.tables.z.shape[0]
-        self._last: tuple[bytes, Header, Tensor] | None = None
+        self._written: tuple[bytes, Header, Tensor] | None = None
+        self._shown: tuple[tuple[int, int], Tensor] | None = None
         threads = torch.get_num_threads() if self._device.type == "cpu" else 1
         name = model.config.name
         self.info = CodecInfo(
@@ -94,40 +97,69 @@ class RtCodec(Codec):
         bands = to_bands(y.float() * self._gains["y"][quality])
         z = self._model.hyper_analysis(compress(bands).to(self._dtype))
         z_hat = z.float().round_().clamp_(-Z_MAX, Z_MAX)
-        rows = self._rows(z_hat, header)
+        rows = self._rows(z_hat, header, range(len(bands)))
         symbols, y_hat = self._quantise(bands, z_hat, rows)
         bitstream = pack(header, self._write(header, z_hat, rows, symbols))
-        self._last = (bitstream, header, y_hat)
+        self._written = (bitstream, header, y_hat)
         return bitstream
 
     @torch.inference_mode()
     def decode(self, bitstream: bytes) -> Pixels:
         """Read a picture back; see `Codec.decode`."""
-        header, payloads = unpack(bitstream)
+        return self._decode(*unpack(bitstream))
+
+    def split(self, bitstream: bytes) -> list[bytes]:
+        """One part for each slice; see `Codec.split`."""
+        return split(bitstream)
+
+    @torch.inference_mode()
+    def join(self, parts: Sequence[bytes | None]) -> Pixels:
+        """Decode the slices that arrived; see `Codec.join`."""
+        return self._decode(*join(parts))
+
+    @torch.inference_mode()
+    def reconstruct(self, bitstream: bytes) -> Pixels:
+        """What `decode` gives, without reading the bitstream that `encode` just wrote."""
+        if self._written is None or self._written[0] is not bitstream:
+            return self.decode(bitstream)
+        _, header, y_hat = self._written
+        return self._synthesise(
+            header, y_hat * self._gains["inverse_y"][header.quality]
+        )
+
+    def _decode(self, header: Header, payloads: Sequence[bytes | None]) -> Pixels:
         if header.model != self._weights.model_hash:
             raise BitstreamError(
                 f"coded by model {header.model.hex()}, this is {self._weights.name}; "
                 "use the same weights on both sides"
             )
-        z_hat, symbols = self._read(header, payloads)
+        arrived = [i for i, payload in enumerate(payloads) if payload is not None]
+        size = (header.width, header.height)
+        whole = len(arrived) == len(payloads)
+        if not whole and (self._shown is None or self._shown[0] != size):
+            raise BitstreamError(
+                "slices are lost, and no frame of this size was decoded before"
+            )
+        z_hat, symbols = self._read(header, payloads, arrived)
         anchor, _ = _masks(symbols.shape, self._device)
         mean, features = self._means(z_hat)
         mean = self._refine(mean, features, symbols * anchor)
-        return self._synthesise(header, mean.add_(symbols))
+        y_hat = mean.add_(symbols).mul_(self._gains["inverse_y"][header.quality])
+        if not whole:
+            assert self._shown is not None
+            y_hat = self._shown[1].index_copy_(
+                0, torch.tensor(arrived, device=self._device), y_hat
+            )
+        self._shown = (size, y_hat)
+        return self._synthesise(header, y_hat)
 
-    @torch.inference_mode()
-    def reconstruct(self, bitstream: bytes) -> Pixels:
-        """What `decode` gives, without reading the bitstream that `encode` just wrote."""
-        if self._last is None or self._last[0] is not bitstream:
-            return self.decode(bitstream)
-        return self._synthesise(self._last[1], self._last[2])
-
-    def _rows(self, z_hat: Tensor, header: Header) -> Tensor:
+    def _rows(self, z_hat: Tensor, header: Header, slices: Sequence[int]) -> Tensor:
         """(n, M, 8, w) CDF rows; 0, not coded, wherever a band is padding."""
         bias = self._exact_bias[header.quality : header.quality + 1]
         rows: Tensor = self._model.scales.rows(z_hat, bias, self._exact)
         height, width = -(-header.height // STRIDE), -(-header.width // STRIDE)
-        rows[-1, :, (height - 1) % BAND + 1 :] = 0
+        if slices[-1] == slice_count(header.height) - 1:
+            rows[-1, :, (height - 1) % BAND + 1 :] = 0
         rows[:, :, :, width:] = 0
         return rows
 
@@ -155,11 +187,11 @@ class RtCodec(Codec):
         return symbols, mean.add_(symbols)
 
     def _synthesise(self, header: Header, y_hat: Tensor) -> Pixels:
+        """Pixels of all bands of y_hat (n, M, 8, w), its gain undone."""
         rows, columns = -(-header.height // STRIDE), -(-header.width // STRIDE)
         y_hat = from_bands(y_hat, torch.Size((1, y_hat.shape[1], rows, columns)))
-        y_hat = (y_hat * self._gains["inverse_y"][header.quality]).to(self._dtype)
         x_hat = self._model.synthesis.transform(
-            y_hat, self._gains["synthesis"][header.quality]
+            y_hat.to(self._dtype), self._gains["synthesis"][header.quality]
         )
         # 127.5 to undo the centring, 0.5 so that cutting the fraction off rounds.
         x_hat = x_hat[0].permute(1, 2, 0).float().add_(128).clamp_(0, 255)
@@ -173,32 +205,35 @@ class RtCodec(Codec):
         n, channels = z_hat.shape[:2]
         z: IntArray = z_hat.to(torch.int32).reshape(n, channels, -1).cpu().numpy()
         all_rows: RowArray = _flat(rows).cpu().numpy()
-        all_symbols: IntArray = _flat(symbols).to(torch.int32).cpu().numpy()
+        all_symbols: SymbolArray = _flat(symbols).cpu().numpy()
         bucket = self._bucket(header)
         return [
             self._coder.encode(z[i], bucket, all_symbols[i], all_rows[i])
             for i in range(n)
         ]
 
-    def _read(self, header: Header, payloads: list[bytes]) -> tuple[Tensor, Tensor]:
-        """z_hat (n, Z, 2, w) and symbols (n, M, 8, 4 w), float32, of all slices."""
+    def _read(
+        self,
+        header: Header,
+        payloads: Sequence[bytes | None],
+        arrived: Sequence[int],
+    ) -> tuple[Tensor, Tensor]:
+        """z_hat (n, Z, 2, w) and symbols (n, M, 8, 4 w), float32, of the slices there."""
         width = -(-header.width // (STRIDE * HYPER))
-        decoders = [SliceDecoder(self._coder, payload) for payload in payloads]
+        decoders = [SliceDecoder(self._coder, payloads[i] or b"") for i in arrived]
         z = np.stack(
             [d.hyper(self._bucket(header), BAND // HYPER * width) for d in decoders]
         )
         z_hat = torch.from_numpy(z).to(self._device).float()
         z_hat = z_hat.view(len(z), -1, BAND // HYPER, width)
         z_hat = z_hat.contiguous(memory_format=_CHANNELS_LAST)
-        rows = self._rows(z_hat, header)
+        rows = self._rows(z_hat, header, arrived)
         all_rows: RowArray = _flat(rows).cpu().numpy()
         symbols = np.stack(
             [d.latents(r) for d, r in zip(decoders, all_rows, strict=True)]
         )
         n, m, h, w = rows.shape
-        symbols_nhwc = (
-            torch.from_numpy(symbols).to(self._device).float().view(n, h, w, m)
-        )
+        symbols_nhwc = torch.from_numpy(symbols).to(self._device).view(n, h, w, m)
         return z_hat, symbols_nhwc.permute(0, 3, 1, 2)
 
     def _bucket(self, header: Header) -> int:
