@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --constraint constraints.txt --editable
 ARGS ?=
 
-.PHONY: serve bench test lint format clean
+.PHONY: serve bench test lint results format clean
 
 serve: $(VENV)/serve.stamp  ## set up, start the server, open the page; ARGS="--source 0 --quality 30"
 	$(BIN)/confcodec serve $(ARGS)
@@ -23,6 +23,10 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+CODECS ?= rt,jpeg,jpeg:420,jpeg2000,webp,avif,avif:4
+results: $(VENV)/test.stamp  ## docs/results.md with its plot, measured over PICTURES=FOLDER
+	$(BIN)/confcodec eval $(PICTURES) --codecs $(CODECS) --threads 1 --page docs/results.md --group-by prefix $(ARGS)
+
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -34,14 +38,14 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/serve.stamp: pyproject.toml constraints.txt | $(BIN)/pip libraries
-	$(INSTALL) .
+	$(INSTALL) ".[audio]"
 	touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/pip libraries
-	$(INSTALL) ".[lab,test]"
+	$(INSTALL) ".[audio,lab,test]"
 	touch $@ $(VENV)/serve.stamp
 
-# Debian packages: OpenCV's wheel needs OpenGL and GLib; the tests a browser and Node.
+# Debian packages: OpenCV's wheel needs OpenGL and GLib; the tests a browser, Node, coturn and Redis.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
@@ -52,4 +56,5 @@ libraries:
 
 system:
 	@command -v chromium >/dev/null && command -v node >/dev/null \
-		|| { $(APT) update -qq && $(APT) install -y -qq chromium nodejs; }
+		&& command -v turnserver >/dev/null && command -v redis-server >/dev/null \
+		|| { $(APT) update -qq && $(APT) install -y -qq chromium nodejs coturn redis-server; }

@@ -14,7 +14,6 @@ import threading
 import webbrowser
 from collections.abc import Callable, Coroutine, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from confcodec import __version__
@@ -26,14 +25,16 @@ VERBS = {
     "serve": "open the page and the call on this machine",
     "call": "join a call that serve has opened, from another process or machine",
     "bench": "measure speed, latency, rate and quality of a call between two processes",
-    "encode": "code a picture file into a bitstream file",
-    "decode": "turn a bitstream file back into a picture",
+    "encode": "code pictures and videos into bitstream files",
+    "decode": "turn bitstream files back into pictures and videos",
+    "info": "tell what bitstream files hold",
+    "data": "make training pictures from a folder of videos",
     "train": "train a codec on a folder of pictures",
     "eval": "compare codecs by rate and quality over a folder of pictures",
     "export": "make a weights file from a training checkpoint",
 }
 
-_LAB = {"train": "train", "eval": "evaluate", "export": "export"}
+_LAB = {"data": "frames", "train": "train", "eval": "evaluate", "export": "export"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -100,17 +101,8 @@ def _add_arguments(verb: str, parser: argparse.ArgumentParser) -> None:
             from confcodec.lab import bench
 
             bench.add_arguments(parser)
-        case "encode" | "decode":
-            what = "picture" if verb == "encode" else "bitstream"
-            parser.add_argument("input", type=Path, help=f"{what} file")
-            parser.add_argument(
-                "-o", "--output", type=Path, help="(default: beside the input)"
-            )
-            if verb == "encode":
-                options.add_codec_arguments(parser)
-            else:
-                options.add_device_arguments(parser)
-            options.add_json_argument(parser)
+        case "encode" | "decode" | "info":
+            options.add_file_arguments(parser, verb)
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -148,22 +140,39 @@ def _bench(arguments: argparse.Namespace) -> int:
     from confcodec.lab import bench
 
     options = call_options(arguments)
-    report = _run(lambda stop: bench.measure(options, stop))
+    if arguments.no_network:
+        from confcodec.lab import breakdown
+
+        report, text = breakdown.measure(options), breakdown.describe
+    else:
+        report = _run(lambda stop: bench.measure(options, stop))
+        text = bench.describe
     if str(arguments.json) != "-":
-        print(bench.describe(report))
+        print(text(report))
     _write_report(arguments, report)
     return 0
 
 
-def _still(arguments: argparse.Namespace) -> int:
-    from confcodec import stills
-
-    coding = arguments.verb == "encode"
-    report = stills.encode_file(arguments) if coding else stills.decode_file(arguments)
+def _files(arguments: argparse.Namespace) -> int:
+    if arguments.verb == "info":
+        from confcodec.file_info import describe_files as work
+    elif arguments.verb == "encode":
+        from confcodec.files import encode_files as work
+    else:
+        from confcodec.files import decode_files as work
+    report = work(arguments)
     if str(arguments.json) != "-":
-        print(", ".join(f"{name} {value}" for name, value in report.items()))
+        _print_facts(report)
     _write_report(arguments, report)
     return 0
+
+
+def _print_facts(report: dict[str, object]) -> None:
+    """A line for each file, and one for what they have in common."""
+    files = report.get("files")
+    common = {name: value for name, value in report.items() if name != "files"}
+    for facts in [*(files if isinstance(files, list) else []), common]:
+        print(", ".join(f"{name} {value}" for name, value in facts.items()))
 
 
 def _lab(arguments: argparse.Namespace) -> int:
@@ -175,8 +184,9 @@ _VERB_FUNCTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
     "serve": _serve,
     "call": _call,
     "bench": _bench,
-    "encode": _still,
-    "decode": _still,
+    "encode": _files,
+    "decode": _files,
+    "info": _files,
     **dict.fromkeys(_LAB, _lab),
 }
 

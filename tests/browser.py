@@ -31,6 +31,8 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
 
 # A scratch canvas, because reading the page's own often would make the browser warn.
@@ -87,6 +89,7 @@ def start_server(*options: str) -> Server:
     process = subprocess.Popen(
         [*command, "--port", "0", *options],
         cwd=ROOT,
+        env=os.environ | {"CONFCODEC_RECORDINGS": str(ARTIFACTS / "recordings")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -123,7 +126,13 @@ def chromium_path() -> str:
 
 def wait_for_pictures(page: Page) -> None:
     expect(page.locator("#decoded")).to_have_attribute("data-frame", re.compile(r"\d"))
-    expect(page.locator("#figure-psnr")).not_to_have_text(NONE)
+    expect(page.locator("#strip-psnr")).not_to_have_text(NONE)
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep a screenshot of this state for people to look at."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
 
 def figure(page: Page, name: str) -> float:

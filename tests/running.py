@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
-from confcodec.call.signalling import split_url
+from confcodec.call.signalling import parse_link
 from tests.waiting import PATIENCE
 
 SMALL = ["--codec", "jpeg", "--source", "demo", "--size", "320x240"]
@@ -35,12 +35,12 @@ class Running:
     @property
     def base(self) -> str:
         """Where a server listens."""
-        return split_url(self.link)[0]
+        return parse_link(self.link).bases[0]
 
     @property
     def token(self) -> str:
         """A server's room token."""
-        return split_url(self.link)[1]
+        return parse_link(self.link).token
 
     async def read_link(self) -> None:
         """Wait for the link that a server prints."""

@@ -99,7 +99,8 @@ async def test_a_killed_caller_is_noticed_within_three_seconds() -> None:
 
 async def test_a_killed_server_is_noticed_by_the_caller() -> None:
     async with serving() as server:
-        async with confcodec("call", server.link, *SMALL, "--sink", "null") as caller:
+        options = ["--sink", "null", "--patience", "0.5"]
+        async with confcodec("call", server.link, *SMALL, *options) as caller:
             await server.reaches("connected")
             server.process.kill()
             ended = await caller.ended()

@@ -13,15 +13,16 @@ import pytest
 from confcodec.call import pipeline
 from confcodec.call.channel import Channel
 from confcodec.call.coder import Coder
+from confcodec.call.newest import NewestQueue
 from confcodec.call.peer import Peer
 from confcodec.call.pipeline import (
-    NewestQueue,
     ReceivedFrame,
     Receiver,
     Sender,
     SendSettings,
 )
 from confcodec.codec.frame import Frame
+from confcodec.wire import packets
 from confcodec.wire.feedback import VERSION, Hello, Ready, pack
 from confcodec.wire.packets import packetize
 from tests.conftest import picture
@@ -178,7 +179,8 @@ async def test_a_damaged_bitstream_is_counted_and_the_call_goes_on() -> None:
         junk = [b"\xff\xd8" + os.urandom(3000), os.urandom(3000), b"\xcc" * 40, b"RIFF"]
         for number, bitstream in enumerate(junk):
             now = time.monotonic()
-            here.channel.send_media(packetize(bitstream, number, 0, now, now))
+            pieces = packetize([bitstream], number, 0, now, now)
+            here.channel.send_media([packets.pack(piece) for piece in pieces])
         await send(here, len(junk))
         assert (await there.decoded.get()).number == len(junk)
         reasons = there.receiver.stats.drops.by_reason

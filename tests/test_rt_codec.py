@@ -100,11 +100,11 @@ def test_symbols_do_not_depend_on_the_reader(
 ) -> None:
     bitstream = tiny.encode(picture(150, 210), 45)
     header_and_payloads = unpack(bitstream)
-    z_hat, symbols = tiny._read(*header_and_payloads, range(2))
+    z_hat, symbols = tiny._latents.read(*header_and_payloads, range(2))
     torch.set_num_threads(threads)
     other = load_rt(reader, weights=tiny_weights)
     with torch.backends.mkldnn.flags(enabled=mkldnn):
-        other_z, other_symbols = other._read(*header_and_payloads, range(2))
+        other_z, other_symbols = other._latents.read(*header_and_payloads, range(2))
     assert torch.equal(z_hat, other_z)
     assert torch.equal(symbols, other_symbols)
 
@@ -114,17 +114,17 @@ def test_perturbed_means_move_pixels_by_one_level_at_most(
 ) -> None:
     bitstream = tiny.encode(picture(150, 210), 45)
     pixels = tiny.decode(bitstream)
-    _, symbols = tiny._read(*unpack(bitstream), range(2))
-    means = tiny._means
+    _, symbols = tiny._latents.read(*unpack(bitstream), range(2))
+    means = tiny._latents.means
 
     def perturbed(z_hat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         mean, features = means(z_hat)
         return mean + 1e-3 * torch.randn_like(mean), features
 
-    monkeypatch.setattr(tiny, "_means", perturbed)
+    monkeypatch.setattr(tiny._latents, "means", perturbed)
     moved = tiny.decode(bitstream)
     assert np.abs(moved.astype(int) - pixels).max() <= 1
-    assert torch.equal(tiny._read(*unpack(bitstream), range(2))[1], symbols)
+    assert torch.equal(tiny._latents.read(*unpack(bitstream), range(2))[1], symbols)
 
 
 def test_two_processes_write_the_same_bytes(tiny_weights: Path, tiny: RtCodec) -> None:

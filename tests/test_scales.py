@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from confcodec.codec.scales import ROWS, Z_MAX, ScaleNet, bounded
+from confcodec.codec.scales import ROWS, Z_MAX, ScaleNet, bounded, fold, fold_bias
 
 QUALITY = torch.tensor([37.0])
 
@@ -27,6 +27,10 @@ def network(seed: int, spread: float) -> ScaleNet:
         for parameter in net.parameters():
             parameter.add_(spread * torch.randn_like(parameter))
     return net
+
+
+def frozen(net: ScaleNet) -> tuple[Tensor, dict[str, Tensor]]:
+    return fold_bias(net.bias_integers(QUALITY))[0], fold(net.integers())
 
 
 def reference(net: ScaleNet, z: Tensor) -> Tensor:
@@ -71,7 +75,7 @@ def test_rows_are_those_of_integer_arithmetic(seed: int, spread: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     z = torch.randint(-Z_MAX, Z_MAX + 1, (2, 8, 2, 5), generator=generator).float()
     z[0] = z[0].sign() * Z_MAX  # the edge of the integer range
-    rows = net.rows(z, net.bias_integers(QUALITY), net.integers())
+    rows = net.rows(z, *frozen(net))
     torch.testing.assert_close(rows.to(torch.int64), reference(net, z))
 
 
@@ -87,7 +91,7 @@ def test_rows_do_not_depend_on_how_they_are_computed(
     torch.set_num_threads(threads)
     net = network(3, 0.5)
     z = torch.randint(-Z_MAX, Z_MAX + 1, (4, 8, 2, 10)).float()
-    layers, bias = net.integers(), net.bias_integers(QUALITY)
+    bias, layers = frozen(net)
     expected = reference(net, z)
     with torch.backends.mkldnn.flags(enabled=mkldnn):
         for batch in (z, z[1:2]):
@@ -101,8 +105,8 @@ def test_training_sees_the_rows_it_will_get() -> None:
     z = torch.randint(-Z_MAX, Z_MAX + 1, (2, 8, 2, 4)).float()
     with torch.no_grad():
         smooth = net(z, QUALITY.expand(2))
-    rows = net.rows(z, net.bias_integers(QUALITY), net.integers())
-    torch.testing.assert_close(smooth.floor().to(torch.uint8), rows)
+    rows = net.rows(z, *frozen(net))
+    torch.testing.assert_close(smooth.floor(), rows)
 
 
 def test_partial_sums_stay_below_two_to_the_24() -> None:

@@ -9,7 +9,7 @@ import pytest
 from confcodec.call.channel import Channel
 from confcodec.call.host import Host
 from confcodec.call.options import DEFAULT_QUALITY, CallOptions
-from confcodec.call.server import listening, local_base
+from confcodec.call.server import listening, local_base, make_app
 from confcodec.errors import TransportError
 from tests.waiting import PATIENCE, eventually
 
@@ -38,11 +38,14 @@ class Site:
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     host = Host(CallOptions(source=None, codec="jpeg"))
+    await host.endpoint.start()
+    await host.places.enter()
     async with (
-        listening(host, "127.0.0.1", 0) as base,
+        listening(make_app(host), "127.0.0.1", 0) as base,
         aiohttp.ClientSession() as client,
     ):
         yield Site(host, base, client)
+    await host.places.leave()
     for arrival in host._arrivals.values():
         arrival.task.cancel()
         await asyncio.wait([arrival.task])
@@ -179,6 +182,7 @@ async def test_a_malformed_offer_is_refused_and_a_good_one_then_answered(
 ) -> None:
     channel = Channel()
     async with site.socket("/signal") as caller:
+        assert (await caller.receive_json())["type"] == "welcome"
         await caller.send_str(message)
         assert (await caller.receive_json())["code"] == "bad-message"
         await caller.send_bytes(message.encode())
@@ -190,6 +194,7 @@ async def test_a_malformed_offer_is_refused_and_a_good_one_then_answered(
 
 async def test_a_message_longer_than_any_offer_ends_the_signalling(site: Site) -> None:
     async with site.socket("/signal") as caller:
+        await caller.receive()
         await caller.send_str("x" * 100_000)
         assert (await caller.receive()).type == aiohttp.WSMsgType.CLOSE
     async with site.client.get(site.base + "/healthz") as got:
@@ -199,9 +204,12 @@ async def test_a_message_longer_than_any_offer_ends_the_signalling(site: Site) -
 async def test_a_third_peer_is_refused(site: Site) -> None:
     first, third = Channel(), Channel()
     async with site.socket("/signal") as caller:
+        await caller.receive()
         await caller.send_json({"type": "offer", "sdp": await first.offer()})
         assert (await caller.receive_json())["type"] == "answer"
+    # The signalling connection has gone, the call has not.
     async with site.socket("/signal") as caller:
+        await caller.receive()
         await caller.send_json({"type": "offer", "sdp": await third.offer()})
         answer = await caller.receive_json()
         assert (answer["type"], answer["code"]) == ("error", "room-full")
@@ -211,15 +219,15 @@ async def test_a_third_peer_is_refused(site: Site) -> None:
 
 async def test_a_port_in_use_is_named_with_what_to_do(site: Site) -> None:
     port = int(site.base.rsplit(":", 1)[1])
+    app = make_app(Host(CallOptions(source=None)))
     with pytest.raises(TransportError, match=rf"port {port} is in use; .* --port"):
-        async with listening(Host(CallOptions(source=None)), "127.0.0.1", port):
-            pass
+        await listening(app, "127.0.0.1", port).__aenter__()
 
 
 async def test_an_address_of_another_machine_is_refused() -> None:
+    app = make_app(Host(CallOptions(source=None)))
     with pytest.raises(TransportError, match="--host"):
-        async with listening(Host(CallOptions(source=None)), "203.0.113.7", 0):
-            pass
+        await listening(app, "203.0.113.7", 0).__aenter__()
 
 
 async def test_a_server_on_all_addresses_is_reached_on_this_machine() -> None:

@@ -4,21 +4,27 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from confcodec.call.channel import Channel
-from confcodec.call.signalling import join, read_message, split_url
+from confcodec.call.signalling import Link, Signalling, parse_link, read_message
 from confcodec.errors import PacketError, TransportError
 
 
 @pytest.mark.parametrize(
-    ("link", "base", "token"),
+    ("text", "link"),
     [
-        ("http://127.0.0.1:8080/#abc", "http://127.0.0.1:8080", "abc"),
-        ("https://call.example/#a-_b", "https://call.example", "a-_b"),
-        ("http://[::1]:80/#x", "http://[::1]:80", "x"),
+        ("http://127.0.0.1:8080/#abc", Link(("http://127.0.0.1:8080",), "home", "abc")),
+        (
+            "https://call.example/r/blue#a-_b",
+            Link(("https://call.example",), "blue", "a-_b"),
+        ),
+        ("http://[::1]:80/#x", Link(("http://[::1]:80",), "home", "x")),
+        (
+            "http://one:1,http://two:2/r/blue#x",
+            Link(("http://one:1", "http://two:2"), "blue", "x"),
+        ),
     ],
 )
-def test_a_link_holds_address_and_token(link: str, base: str, token: str) -> None:
-    assert split_url(link) == (base, token)
+def test_a_link_holds_addresses_room_and_token(text: str, link: Link) -> None:
+    assert parse_link(text) == link
 
 
 @pytest.mark.parametrize(
@@ -31,11 +37,13 @@ def test_a_link_holds_address_and_token(link: str, base: str, token: str) -> Non
         "http://host:99999/#t",
         "http://[::1/#t",
         "http://h/",
+        "http://h/r/blue",
+        "abc,http://h/#t",
     ],
 )
 def test_anything_else_is_no_link(link: str) -> None:
     with pytest.raises(TransportError, match="whole"):
-        split_url(link)
+        parse_link(link)
 
 
 @pytest.mark.parametrize(
@@ -46,13 +54,9 @@ def test_what_is_no_message_raises_packet_error(text: object) -> None:
         read_message(text)
 
 
-async def attempt(base: str) -> None:
-    channel = Channel()
-    try:
-        async with aiohttp.ClientSession() as session, asyncio.timeout(20):
-            await join(session, base, "token", channel)
-    finally:
-        await channel.close()
+async def attempt(*bases: str) -> None:
+    async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+        await Signalling(session, Link(bases, "home", "token"), "me").connect()
 
 
 async def test_a_server_that_is_not_there_is_named() -> None:
@@ -66,8 +70,8 @@ async def test_a_server_that_is_not_there_is_named() -> None:
     ("reply", "said"),
     [
         ('{"type": "error", "code": "room-full", "message": "full"}', "refused: full"),
-        ('{"type": "answer", "sdp": "v=0"}', "no confcodec server"),
-        ('{"type": "answer"}', "no confcodec server"),
+        ('{"type": "welcome"}', "no confcodec server"),
+        ('{"type": "welcome", "id": "c-1", "others": []}', "no confcodec server"),
         ("{", "no confcodec server"),
         (None, "no confcodec server|nothing answers"),
     ],
@@ -80,7 +84,6 @@ async def test_a_server_that_answers_nonsense_is_named(
             return web.Response(text="another server")
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        await socket.receive()
         await socket.send_str(reply)
         await socket.close()
         return socket

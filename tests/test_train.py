@@ -1,6 +1,10 @@
 """Training: it learns, it resumes, and what it exports codes pictures."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +21,19 @@ from confcodec.lab.checkpoint import (
     save_checkpoint,
     shrink_checkpoint,
 )
-from confcodec.lab.data import Patches, find_pictures
+from confcodec.lab.data import Patches
 from confcodec.lab.freeze import freeze
 from confcodec.lab.loss import LMBDA_HIGH, LMBDA_LOW, lmbda_of
 from confcodec.lab.train import TrainSettings
-from confcodec.lab.trainer import learning_rate, start, train, train_step
+from confcodec.lab.trainer import (
+    backward,
+    learning_rate,
+    start,
+    train,
+    train_step,
+    update,
+)
+from confcodec.media.picture import find_pictures
 from tests.conftest import TINY, picture
 
 SETTINGS = TrainSettings(
@@ -49,7 +61,8 @@ def test_it_overfits_one_batch(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     batch = patches.batch(2, torch.Generator().manual_seed(0))
     monkeypatch.setattr(patches, "batch", lambda size, generator: batch)
     losses = [
-        float(train_step(SETTINGS, state, patches).total.detach()) for _ in range(120)
+        float(train_step(SETTINGS, state, patches)[0].total.detach())
+        for _ in range(120)
     ]
     assert sum(losses[-20:]) < 0.6 * sum(losses[:20])
 
@@ -63,7 +76,7 @@ def test_resuming_equals_never_stopping(folder: Path, tmp_path: Path) -> None:
     for _ in range(3):
         train_step(SETTINGS, first, patches)
     save_checkpoint(first, SETTINGS, tmp_path / "last.pt")
-    resumed = start(replace(SETTINGS, seed=9), patches, CPU)
+    resumed = start(SETTINGS, patches, CPU)
     load_checkpoint(resumed, tmp_path / "last.pt", CPU)
     for _ in range(3):
         train_step(SETTINGS, resumed, patches)
@@ -104,11 +117,48 @@ def test_a_run_goes_on_from_a_small_checkpoint(folder: Path, tmp_path: Path) -> 
     resumed = start(replace(SETTINGS, seed=9), patches, CPU)
     load_checkpoint(resumed, small, CPU)
     losses = [
-        float(train_step(SETTINGS, one, patches).total.detach())
+        float(train_step(SETTINGS, one, patches)[0].total.detach())
         for one in (state, resumed)
     ]
     assert resumed.step == 4
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+def test_two_processes_learn_as_one_with_twice_the_batch(
+    folder: Path, tmp_path: Path
+) -> None:
+    """gloo, as torchrun starts it; both must hold the same weights at the end."""
+    program = (
+        "import sys; from confcodec.lab import trainer; from tests.conftest import TINY;"
+        "trainer.MODELS['rt'] = TINY; from confcodec.cli import main; sys.exit(main())"
+    )
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    run = tmp_path / "run"
+    arguments = f"{folder} --val {folder} --out {run} --steps 3 --batch 2 --patch 128"
+    torchrun = f"torch.distributed.run --nproc-per-node 2 --master-port {_free_port()}"
+    subprocess.run(
+        [sys.executable, "-m", *torchrun.split(), script, "train", *arguments.split()],
+        check=True,
+        env=os.environ | {"PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"},
+        timeout=100,
+    )
+    record = json.loads((tmp_path / "run" / "validation.jsonl").read_text())
+    assert record["step"] == 3
+    settings = replace(SETTINGS, lr=8e-4, warmup_steps=300)
+    patches = Patches(folder, 128)
+    alone = start(settings, patches, CPU)
+    for _ in range(3):
+        backward(settings, alone, patches, rank=0)
+        first = [p.grad for p in alone.model.parameters()]
+        backward(settings, alone, patches, rank=1)
+        for grad, p in zip(first, alone.model.parameters(), strict=True):
+            if grad is not None and p.grad is not None:
+                p.grad.add_(grad).div_(2)
+        update(settings, alone)
+    bundle = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
+    for name, value in alone.model.state_dict().items():
+        torch.testing.assert_close(bundle["model"][name], value, rtol=1e-3, atol=1e-5)
 
 
 def test_the_learning_rate_rises_stays_and_falls() -> None:
@@ -136,6 +186,12 @@ def test_a_checkpoint_of_another_model_is_refused(folder: Path, tmp_path: Path) 
 def test_a_patch_no_band_fits_into_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfcodecError, match="multiple of 128"):
         train(replace(SETTINGS, patch=100), folder, None, tmp_path, None)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def test_a_folder_without_usable_pictures_is_refused(tmp_path: Path) -> None:

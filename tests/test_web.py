@@ -75,9 +75,12 @@ def test_the_page_loads_nothing_from_elsewhere_and_nothing_that_is_missing(
         for name, value in attributes.items()
         if name in ("src", "href") and value
     ]
-    assert "main.js" in links
+    assert "/main.js" in links
     for link in links:
-        assert (WEB / link).is_file(), link
+        path, _, part = link.partition("#")
+        assert path.startswith("/"), "rooms have addresses of their own, below /r/"
+        assert (WEB / path[1:]).is_file(), link
+        assert f'id="{part}"' in (WEB / path[1:]).read_text() or not part
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -86,7 +89,7 @@ def test_a_script_imports_neighbours_only_and_writes_no_markup(script: Path) -> 
     for name in re.findall(r'(?:from|import)\s*\(?\s*"([^"]+)"', source):
         assert name.startswith("./"), name
         assert (WEB / name).is_file(), name
-    assert not re.search(r"https?://", source)
+    assert not re.search(r"https?://(?!127\.0\.0\.1)", source)
     assert not re.search(
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", source
     )
@@ -102,8 +105,21 @@ def test_a_style_sheet_loads_nothing_else(sheet: Path) -> None:
 def test_every_element_the_scripts_look_up_is_in_the_page(html: Tags) -> None:
     ids = [attributes["id"] for _, attributes in html.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    wanted = re.findall(r'\$\("([^"]+)"\)', (WEB / "main.js").read_text())
-    assert set(wanted) <= set(ids)
+    for script in SCRIPTS:
+        wanted = re.findall(r'\$\("([^"]+)"\)', script.read_text())
+        assert set(wanted) <= set(ids), script.name
+
+
+def test_every_word_that_the_page_asks_for_is_there_and_no_other(html: Tags) -> None:
+    asked = {
+        value
+        for _, attributes in html.tags
+        for name, value in attributes.items()
+        if name in ("data-words", "data-name", "data-hint")
+    }
+    words = re.findall(r"^  (\w+):", (WEB / "words.js").read_text(), re.MULTILINE)
+    assert len(words) == len(set(words))
+    assert asked == set(words)
 
 
 def test_every_control_and_picture_has_a_name_for_a_screen_reader(html: Tags) -> None:
@@ -112,10 +128,10 @@ def test_every_control_and_picture_has_a_name_for_a_screen_reader(html: Tags) ->
     }
     for tag, attributes in html.tags:
         if tag in ("input", "select"):
-            assert attributes.get("aria-label") or attributes.get("id") in labelled
+            assert attributes.get("data-name") or attributes.get("id") in labelled
         if tag == "canvas":
             assert attributes.get("role") == "img"
-            assert attributes.get("aria-label")
+            assert attributes.get("data-name")
         if tag == "img":
             assert "alt" in attributes
 

@@ -1,6 +1,7 @@
 // Scrolling line charts over the last minute, drawn by uPlot (web/vendor), in the colours of the style sheet.
 
 import { NONE } from "./format.js";
+import { write } from "./page.js";
 
 const uPlot = globalThis.uPlot;
 const FONT = '11px system-ui, "Segoe UI", Roboto, sans-serif';
@@ -9,21 +10,25 @@ export class Chart {
   #root;
   #spec;
   #span;
+  #onpoint;
   #plot = null;
   #box;
-  #values = [];
+  #entries = [];
 
-  // root: the <figure> to fill; span: seconds shown;
-  // spec: {title, unit, digits, floor, least, series: [{name, label, colour, dash}]}, where colour names a CSS variable,
-  // floor is a fixed lower end of the scale or null, and least the smallest range of values it spans.
-  constructor(root, spec, span) {
+  // root: the <figure> to fill; span: seconds shown; onpoint(seconds before now, negative, or null) follows the pointer;
+  // spec: {title, unit, digits, floor, least, optional, series: [{name, label, colour, dash, optional}]}, where colour
+  // names a CSS variable, floor is a fixed lower end of the scale or null, least the smallest range of values it spans,
+  // and what is optional shows only once it has values.
+  constructor(root, spec, span, onpoint) {
     this.#root = root;
     this.#spec = spec;
     this.#span = span;
+    this.#onpoint = onpoint;
     this.#box = this.#build();
-    this.#create();
-    new ResizeObserver(() => this.#plot.setSize(this.#size())).observe(this.#box);
+    root.hidden = Boolean(spec.optional);
+    new ResizeObserver(() => this.#resize()).observe(this.#box);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#create());
+    addEventListener("themechange", () => this.#create());
   }
 
   get names() {
@@ -32,12 +37,20 @@ export class Chart {
 
   // table: [seconds before now (negative), a column for each of `names`].
   draw(table) {
+    this.#reveal(table);
+    if (!this.#plot) return;
     this.#plot.batch(() => {
       this.#plot.setData(table, false);
       this.#plot.setScale("x", { min: -this.#span, max: 0 });
       this.#plot.setScale("y", this.#range(table));
     });
     this.#legend();
+  }
+
+  #reveal([, ...columns]) {
+    this.#entries.forEach(({ entry }, i) => {
+      if (entry.hidden && columns[i].some((value) => value !== null)) entry.hidden = this.#root.hidden = false;
+    });
   }
 
   #build() {
@@ -48,15 +61,16 @@ export class Chart {
     const legend = document.createElement("span");
     legend.className = "chart-legend";
     caption.append(title, legend);
-    for (const { label, colour } of this.#spec.series) {
+    for (const { label, colour, optional } of this.#spec.series) {
       const entry = document.createElement("span");
       entry.className = `chart-entry ${colour}`;
+      entry.hidden = Boolean(optional);
       const value = document.createElement("span");
       value.className = "number";
       value.textContent = NONE;
       entry.append(`${label} `, value);
       legend.append(entry);
-      this.#values.push(value);
+      this.#entries.push({ entry, value });
     }
     const box = document.createElement("div");
     box.className = "chart-box";
@@ -66,15 +80,25 @@ export class Chart {
     return box;
   }
 
+  // A chart that nobody sees has no size, and no plot.
+  #resize() {
+    if (this.#box.clientWidth === 0) return;
+    if (this.#plot) this.#plot.setSize(this.#size());
+    else this.#create();
+  }
+
   #create() {
+    if (this.#box.clientWidth === 0) {
+      this.#plot?.destroy();
+      this.#plot = null;
+      return;
+    }
     const table = this.#plot?.data ?? [[], ...this.#spec.series.map(() => [])];
     this.#plot?.destroy();
     this.#plot = new uPlot(this.#options(), table, this.#box);
   }
 
   #options() {
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name) => style.getPropertyValue(`--${name}`).trim();
     const axis = { font: FONT, stroke: colour("soft"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false } };
     return {
       ...this.#size(),
@@ -87,7 +111,7 @@ export class Chart {
         { ...axis, size: 42, gap: 4, space: 28, values: (_, at) => at.map((value) => String(+value.toFixed(3))) },
       ],
       series: [{}, ...this.#spec.series.map((one) => line(one, colour(one.colour)))],
-      hooks: { setCursor: [() => this.#legend()] },
+      hooks: { setCursor: [(plot) => this.#point(plot)] },
     };
   }
 
@@ -105,17 +129,32 @@ export class Chart {
     return floor === null ? { min: low - room, max: high + room } : { min: floor, max: Math.max(floor + least, high * 1.08) };
   }
 
+  #point(plot) {
+    const row = plot.cursor.idx;
+    this.#onpoint(row === null || row === undefined ? null : (plot.data[0][row] ?? null));
+    this.#legend();
+  }
+
   // The values under the pointer, or else the newest.
   #legend() {
     const plot = this.#plot;
     if (!plot) return;
     const row = plot.cursor.idx ?? plot.data[0].length - 1;
-    this.#values.forEach((element, i) => {
+    this.#entries.forEach(({ value: element }, i) => {
       const value = plot.data[i + 1][row];
-      const text = typeof value === "number" ? value.toFixed(this.#spec.digits) : NONE;
-      if (element.textContent !== text) element.textContent = text;
+      write(element, typeof value === "number" ? value.toFixed(this.#spec.digits) : NONE);
     });
   }
+}
+
+// The colour that a variable of the style sheet has under the theme in force.
+function colour(name) {
+  const probe = document.createElement("span");
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
 }
 
 function line({ dash }, stroke) {

@@ -1,7 +1,7 @@
 // What a person sets: quality and codec. The server's state is the truth (another page may change it); a control
 // shows its own wish only while it is being moved, or until the server has answered.
 
-import { codecName } from "./text.js";
+import { COPIED, codecName, switchingTo } from "./text.js";
 
 const DEBOUNCE = 80; // ms between moving the slider and asking the server
 const ANSWER = 1500; // ms within which the server's state should follow a wish
@@ -59,7 +59,7 @@ export class CodecControl {
     this.#note = note;
     select.addEventListener("change", () => {
       this.#wish = select.value;
-      note.textContent = `Switching to ${codecName(select.value)}`;
+      note.textContent = switchingTo(select.value);
       send(select.value);
     });
   }
@@ -87,7 +87,7 @@ export function copyButton(button, text) {
   const label = button.textContent;
   let timer;
   button.addEventListener("click", async () => {
-    button.textContent = (await copy(text())) ? "Copied" : "Select and copy by hand";
+    button.textContent = (await copy(text())) ? COPIED.yes : COPIED.no;
     clearTimeout(timer);
     timer = setTimeout(() => (button.textContent = label), 2000);
   });

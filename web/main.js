@@ -1,64 +1,28 @@
-// Joins the page: the connection feeds the pictures, the figures, the charts and the controls.
+// Joins the page: the connection feeds the pictures, the figures, the laboratory and the controls.
 
-import { Chart } from "./chart.js";
-import { CodecControl, QualityControl, copyButton } from "./controls.js";
-import { Figures } from "./figures.js";
-import { NONE, count } from "./format.js";
+import { Actions } from "./actions.js";
+import { judge } from "./badge.js";
+import { BrowserCamera } from "./browser-camera.js";
+import { ALL, FEW, Figures } from "./figures.js";
+import { NONE } from "./format.js";
+import { Impair } from "./impair.js";
+import { Invite } from "./invite.js";
+import { listen, listShortcuts } from "./keys.js";
+import { Laboratory } from "./laboratory.js";
+import { Layout } from "./layout.js";
+import { $, fillWords, write } from "./page.js";
+import { BROWSER, Setup } from "./setup.js";
 import { Stage } from "./stage.js";
-import { Store } from "./store.js";
-import { CAMERA_LOST, CONNECTION, NOTHING_NEW, PICTURES, PROBLEMS } from "./text.js";
+import * as text from "./text.js";
 import { View, viewUrl } from "./view.js";
 
-const SPAN = 60; // seconds in the charts
 const TICK = 250; // ms between two redraws of the charts
 const STILL = 1.5; // seconds without a new picture after which the page says so
 
-const $ = (id) => document.getElementById(id);
 const now = () => performance.now() / 1000;
 
-// The charts' columns, from one "stats" message and the page's own count of shown frames.
-const row = ({ sent, received }, shown) => ({
-  sentBitrate: mega(sent.bitrate_bps),
-  receivedBitrate: mega(received.bitrate_bps),
-  psnr: sent.psnr_db,
-  sentFps: sent.fps,
-  decodedFps: received.fps,
-  shownFps: shown,
-  encode: sent.encode_ms,
-  decode: received.decode_ms,
-  latency: received.latency_ms,
-});
-const mega = (bps) => (typeof bps === "number" ? bps / 1e6 : null);
-
-const CHARTS = {
-  "chart-bitrate": {
-    ...{ title: "Bitrate", unit: "Mbit/s", digits: 2, floor: 0, least: 0.5 },
-    series: [
-      { name: "sentBitrate", label: "sent", colour: "line-a" },
-      { name: "receivedBitrate", label: "received", colour: "line-b", dash: [5, 3] },
-    ],
-  },
-  "chart-psnr": {
-    ...{ title: "PSNR", unit: "dB", digits: 2, floor: null, least: 4 },
-    series: [{ name: "psnr", label: "sent, as decoded", colour: "line-a" }],
-  },
-  "chart-fps": {
-    ...{ title: "Frames", unit: "fps", digits: 1, floor: 0, least: 35 },
-    series: [
-      { name: "sentFps", label: "sent", colour: "line-a" },
-      { name: "decodedFps", label: "decoded", colour: "line-b", dash: [5, 3] },
-      { name: "shownFps", label: "shown", colour: "line-c" },
-    ],
-  },
-  "chart-time": {
-    ...{ title: "Time", unit: "ms", digits: 1, floor: 0, least: 20 },
-    series: [
-      { name: "encode", label: "encode", colour: "line-a" },
-      { name: "decode", label: "decode", colour: "line-b" },
-      { name: "latency", label: "end to end", colour: "line-c" },
-    ],
-  },
-};
+fillWords();
+listShortcuts($("shortcut-list"));
 
 class Page {
   #view = null;
@@ -67,24 +31,54 @@ class Page {
   #state = null;
   #stats = null;
   #stale = { count: 0, until: 0 };
-  #turn = 0;
 
-  #figures = new Figures($("figures"));
-  #charts = Object.entries(CHARTS).map(([id, spec]) => new Chart($(id), spec, SPAN));
-  #store = new Store(this.#charts.flatMap((chart) => chart.names), SPAN);
   #stage = new Stage(
     { original: $("original"), decoded: $("decoded") },
-    ({ kind, number }) => this.#view?.send({ type: "ack", kind, frame: number }),
+    ({ kind, number }) => this.#send({ type: "ack", kind, frame: number }),
     (shown) => this.#caption(shown),
   );
-  #quality = new QualityControl($("quality"), $("quality-number"), (quality) => this.#set({ quality }));
-  #codec = new CodecControl($("codec"), $("codec-note"), (codec) => this.#set({ codec }));
+  #laboratory = new Laboratory(
+    this.#stage,
+    () => viewUrl(location, this.#token, "laboratory"),
+    (picture) => this.#looked(picture),
+  );
+  #layout = new Layout((view) => this.#laboratory.show(view === "laboratory" && this.#connection !== "left"));
+  #few = new Figures($("strip"), FEW, "strip");
+  #all = new Figures($("figures"), ALL, "figure");
+  #camera = new BrowserCamera((sdp) => this.#view.ask({ type: "camera", sdp }, "camera"));
+  #setup = new Setup((wish) => this.#set(wish), {
+    available: this.#camera.available,
+    start: () => this.#camera.start(this.#state.size, this.#state.fps),
+    stop: () => this.#camera.stop(),
+  });
+  #impair = new Impair((message) => this.#send(message));
+  #invite = new Invite();
+  #actions = new Actions((message) => this.#send(message), {
+    onleave: () => this.#leave(),
+    onagain: () => this.#start(),
+    link: (name) => `/recordings/${encodeURIComponent(name)}?${new URLSearchParams({ token: this.#token })}`,
+  });
 
   constructor() {
-    copyButton($("copy-command"), () => $("command").textContent);
-    copyButton($("copy-link"), () => this.#link());
+    $("help").addEventListener("click", () => $("shortcuts").showModal());
     addEventListener("hashchange", () => this.#start());
-    document.addEventListener("visibilitychange", () => this.#stage.reset());
+    document.addEventListener("visibilitychange", () => this.#seen());
+    listen({
+      swap: () => this.#layout.view === "call" && this.#layout.swap(),
+      fullscreen: () => this.#layout.fullscreen(),
+      pip: () => this.#layout.pip(),
+      camera: () => this.#actions.toggle("camera"),
+      microphone: () => this.#actions.toggle("microphone"),
+      record: () => this.#actions.toggle("record"),
+      leave: () => (this.#connection === "left" ? this.#start() : this.#leave()),
+      laboratory: () => this.#layout.toggle(),
+      pause: () => this.#laboratory.pause(),
+      mode: () => this.#laboratory.nextMode(),
+      zoom: ({ shiftKey }) => this.#laboratory.zoom(shiftKey ? -1 : 1),
+      worse: () => this.#setup.step(-1),
+      better: () => this.#setup.step(1),
+      help: () => $("shortcuts").showModal(),
+    });
     setInterval(() => this.#tick(), TICK);
     this.#start();
   }
@@ -92,6 +86,7 @@ class Page {
   // Connect with the token in the address; also when a new link is pasted over the old one.
   #start() {
     this.#view?.close();
+    this.#actions.left(false);
     this.#token = location.hash.slice(1);
     this.#state = null;
     if (!this.#token) {
@@ -100,8 +95,8 @@ class Page {
     }
     $("problem").hidden = true;
     $("call").hidden = false;
-    $("command").textContent = `confcodec call ${this.#link()}`;
     this.#connect();
+    this.#laboratory.show(this.#layout.view === "laboratory");
   }
 
   #connect() {
@@ -119,123 +114,171 @@ class Page {
     else if (message.type === "stats") this.#measure(message);
     else if (message.type === "error") {
       this.#notice(message.message);
-      this.#codec.giveUp();
-      if (this.#state) this.#codec.show(this.#state.codecs, this.#state.codec);
+      this.#setup.giveUp();
     }
   }
 
   #follow(state) {
     if (this.#state?.peer !== state.peer) this.#stage.reset();
+    if (this.#state?.source_spec === BROWSER && state.source_spec !== BROWSER) this.#camera.stop();
     this.#state = state;
-    this.#stage.paired = state.peer !== "remote";
-    this.#show(CONNECTION[state.state] ? state.state : "connecting");
+    this.#stage.paired = this.#laboratory.paired = state.peer !== "remote";
+    this.#show(text.CONNECTION[state.state] ? state.state : "connecting");
     this.#notice(state.source_note ?? "");
-    this.#quality.show(state.quality);
-    this.#codec.show(state.codecs, state.codec);
+    this.#setup.follow(state);
+    this.#actions.follow(state);
+    this.#impair.follow(state);
+    this.#invite.show(location, state.base, this.#token);
     this.#facts(state);
-    const names = PICTURES[state.peer === "remote" ? "remote" : "loopback"];
+    if (!this.#laboratory.looking) this.#name();
+  }
+
+  #name() {
+    const names = text.PICTURES[this.#state?.peer === "remote" ? "remote" : "loopback"];
     for (const side of ["original", "decoded"]) {
-      [$(`${side}-title`).textContent, $(`${side}-where`).textContent] = names[side];
+      write($(`${side}-title`), names[side][0]);
+      write($(`${side}-where`), names[side][1]);
       $(side).setAttribute("aria-label", names[side].join(", "));
     }
-    $("pictures-note").textContent = names.note;
+    write($("pictures-note"), names.note);
+  }
+
+  // The viewer shows a picture of the comparison, or the live ones again.
+  #looked(picture) {
+    if (!picture) {
+      this.#name();
+      return;
+    }
+    write($("original-title"), text.PICTURES.loopback.original[0]);
+    write($("decoded-title"), text.shortName(picture.name));
+    write($("original-facts"), text.frameOf(picture.frame));
+    write($("decoded-facts"), text.EQUAL.looked(picture));
   }
 
   #measure(stats) {
     this.#stats = stats;
     const { sent, received } = stats;
+    sent.fromBrowser = this.#state?.source_spec === BROWSER;
     if (sent.stale > this.#stale.count) this.#stale.until = now() + STILL;
     this.#stale.count = sent.stale ?? 0;
-    const shown = document.hidden ? null : this.#stage.rate;
-    this.#figures.show(sent, received, shown);
-    this.#store.push(now(), row(stats, shown));
+    const shown = document.hidden || this.#laboratory.paused ? null : this.#stage.rate;
+    this.#few.show(sent, received, shown);
+    this.#all.show(sent, received, shown);
+    this.#laboratory.measure(stats, shown);
+    if (this.#state) this.#invite.check(this.#state, stats, { hostname: location.hostname, secure: isSecureContext });
+    const { picture, fault, tone } = judge(sent, received, this.#state?.fps ?? 0);
+    $("badge").dataset.tone = tone;
+    const words = [text.BADGE.picture[picture] ?? text.BADGE.unknown, text.BADGE.faults[fault]];
+    write($("badge"), words.filter(Boolean).join(", "));
   }
 
   #lose() {
     this.#show("gone");
-    this.#codec.giveUp();
+    this.#quiet();
+  }
+
+  #leave() {
+    if (this.#connection === "left") return;
+    this.#send({ type: "leave" });
+    this.#view?.close();
+    this.#camera.stop();
+    this.#show("left");
+    this.#actions.left(true);
+    this.#laboratory.show(false);
+    this.#quiet();
+  }
+
+  // Figures and pictures of before are not those of now.
+  #quiet() {
+    this.#setup.giveUp();
     this.#stage.reset();
-    this.#figures.show({}, {}, null);
-    this.#store.gap(now());
+    this.#few.show({}, {}, null);
+    this.#all.show({}, {}, null);
+    this.#laboratory.gap();
+  }
+
+  #send(message) {
+    this.#view?.send(message);
   }
 
   #set(wish) {
     this.#notice(this.#state?.source_note ?? "");
-    this.#view.send({ type: "set", ...wish });
+    this.#send({ type: "set", ...wish });
   }
 
   #show(connection) {
     this.#connection = connection;
-    const { tone, words } = CONNECTION[connection];
+    const { tone, words } = text.CONNECTION[connection];
     $("status").dataset.tone = tone;
-    $("status-words").textContent = words;
+    write($("status-words"), words);
     document.body.dataset.connection = connection;
     this.#overlays();
   }
 
   // What the pictures say over themselves, when they are not what they seem.
   #overlays() {
-    const still = this.#stage.lastDrawn + STILL < now() ? NOTHING_NEW : "";
     const live = this.#connection === "loopback" || this.#connection === "connected";
-    write($("decoded-overlay"), CONNECTION[this.#connection].overlay || (document.hidden ? "" : still));
-    const stale = this.#stale.until > now() ? CAMERA_LOST : "";
-    const gone = this.#connection === "gone" || this.#connection === "connecting";
-    write($("original-overlay"), gone ? CONNECTION[this.#connection].overlay : stale);
+    const away = !live && this.#connection !== "waiting" && this.#connection !== "lost";
+    const { overlay } = text.CONNECTION[this.#connection];
+    const off = this.#actions.cameraOff;
+    const still = this.#stage.lastDrawn + STILL < now() && !this.#stage.held && !document.hidden ? text.NOTHING_NEW : "";
+    const own = off ? text.CAMERA_OFF : this.#stale.until > now() ? text.CAMERA_LOST : "";
+    const theirs = this.#theirCamera() ?? still;
+    write($("decoded-overlay"), overlay || theirs);
+    write($("original-overlay"), away ? overlay : own);
     document.body.classList.toggle("live", live);
+  }
+
+  // Why no picture of the other side is due; null if one is.
+  #theirCamera() {
+    const { peer, remote } = this.#state ?? {};
+    if (peer === "loopback") return this.#actions.cameraOff ? text.CAMERA_OFF : null;
+    return remote?.camera === false ? text.THEIR_CAMERA_OFF : null;
   }
 
   #caption({ original, decoded }) {
     const { codec, quality } = this.#stats?.sent ?? {};
-    const how = this.#state?.peer === "remote" ? this.#stats?.received.codec : `${codec}, quality ${quality}`;
-    if (original) write($("original-facts"), `${facts(original)} · uncoded`);
-    if (decoded) write($("decoded-facts"), `${facts(decoded)}${codec ? ` · ${how}` : ""}`);
+    const there = this.#state?.peer === "remote" ? [this.#stats?.received.codec] : [text.codedAs(codec, quality)];
+    if (this.#state?.remote?.microphone === false) there.push(text.MUTED);
+    const how = there.join(" · ");
+    if (original) write($("original-facts"), `${text.frameFacts(original)} · ${text.UNCODED}`);
+    if (decoded) write($("decoded-facts"), `${text.frameFacts(decoded)}${codec ? ` · ${how}` : ""}`);
+    if (decoded) $("viewer").style.setProperty("--aspect", `${decoded.width} / ${decoded.height}`);
+    this.#laboratory.drawn();
   }
 
   #facts({ info, source, size, fps, version }) {
-    const threads = (n) => `${n} ${n === 1 ? "thread" : "threads"}`;
     write($("fact-model"), info?.model ?? NONE);
-    write($("fact-device"), info ? `${info.device}, ${info.dtype}, ${threads(info.threads)}` : NONE);
-    write($("fact-source"), `${source ?? "none"}, ${size.join(" × ")}, ${fps} fps`);
+    write($("fact-device"), info ? text.runsOn(info) : NONE);
+    write($("fact-source"), text.shape(source, size, fps));
     write($("version"), version);
     for (const canvas of [$("original"), $("decoded")]) {
       if (canvas.dataset.frame === undefined) [canvas.width, canvas.height] = size;
     }
   }
 
-  #notice(text) {
-    write($("notice"), text);
-    $("notice").hidden = !text;
+  #notice(words) {
+    write($("notice"), words);
+    $("notice").hidden = !words;
   }
 
   #problem(name) {
-    [$("problem-title").textContent, $("problem-why").textContent] = PROBLEMS[name];
+    [$("problem-title").textContent, $("problem-why").textContent] = text.PROBLEMS[name];
     $("call").hidden = true;
     $("problem").hidden = false;
     document.body.dataset.connection = name;
   }
 
+  #seen() {
+    this.#stage.reset();
+    this.#laboratory.show(this.#layout.view === "laboratory" && this.#connection !== "left");
+  }
+
   #tick() {
     if (document.hidden) return;
     this.#overlays();
-    // Every other chart in turn: half the work at once, and never between two pictures for long.
-    this.#turn = 1 - this.#turn;
-    for (let i = this.#turn; i < this.#charts.length; i += 2) {
-      const chart = this.#charts[i];
-      chart.draw(this.#store.table(chart.names, now()));
-    }
+    this.#laboratory.tick();
   }
-
-  #link() {
-    return `${location.origin}${location.pathname}#${this.#token}`;
-  }
-}
-
-function facts({ number, width, height }) {
-  return `${width} × ${height} · frame ${count(number)}`;
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }
 
 new Page();

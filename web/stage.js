@@ -21,6 +21,9 @@ export class Stage {
   #drawn = [];
   #since = null;
 
+  // While true the pictures on the canvases stay, and what arrives is only acknowledged.
+  held = false;
+
   // canvases: {original, decoded}; acknowledge(picture); onshow({original, decoded}) after each draw.
   constructor(canvases, acknowledge, onshow) {
     this.#canvases = canvases;
@@ -44,7 +47,7 @@ export class Stage {
   lastDrawn = -Infinity;
 
   receive(picture) {
-    if (document.hidden) {
+    if (document.hidden || this.held) {
       this.#acknowledge(picture);
       return;
     }
@@ -87,6 +90,10 @@ export class Stage {
   #draw() {
     const { original, decoded } = this.#ready;
     this.#ready = null;
+    if (this.held) {
+      for (const shown of [original, decoded]) if (shown) this.#finish(shown);
+      return;
+    }
     for (const [canvas, shown] of [[this.#canvases.original, original], [this.#canvases.decoded, decoded]]) {
       if (shown?.bitmap) paint(canvas, shown);
     }
@@ -116,7 +123,7 @@ export class Stage {
 }
 
 // {picture, bitmap}; the bitmap is null when the file is damaged. Null in, null out.
-async function toBitmap(picture) {
+export async function toBitmap(picture) {
   if (!picture) return null;
   try {
     const bitmap = await createImageBitmap(new Blob([picture.bytes], { type: picture.mediaType }), AS_IT_IS);
@@ -126,7 +133,7 @@ async function toBitmap(picture) {
   }
 }
 
-function paint(canvas, { picture, bitmap }) {
+export function paint(canvas, { picture, bitmap }) {
   if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
     canvas.width = bitmap.width;
     canvas.height = bitmap.height;

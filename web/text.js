@@ -1,4 +1,6 @@
-// Every sentence of the page that depends on what happens, in one place.
+// Every sentence of the page that depends on what happens, in one place; those that never change are in words.js.
+
+import { NONE, bitrate, bytes as kilobytes, count, fixed, joined } from "./format.js";
 
 // Connection: the words beside the dot, the dot's tone, and what the pictures say over themselves.
 export const CONNECTION = {
@@ -8,6 +10,7 @@ export const CONNECTION = {
   connected: { tone: "good", words: "Connected to a peer", overlay: "" },
   lost: { tone: "bad", words: "Peer lost, waiting for it to come back", overlay: "Peer lost: last picture" },
   gone: { tone: "bad", words: "Server gone, reconnecting", overlay: "Server gone: last picture" },
+  left: { tone: "wait", words: "You left the call", overlay: "You left the call" },
 };
 
 // What the two pictures are, in a call with itself and with somebody else.
@@ -25,10 +28,47 @@ export const PICTURES = {
 };
 
 export const CAMERA_LOST = "Camera lost: last picture";
+export const CAMERA_OFF = "Camera off";
+export const THEIR_CAMERA_OFF = "The other camera is off";
+export const MUTED = "muted";
 export const NOTHING_NEW = "No new picture";
+
+// The badge: how the picture is, and what else a person would notice.
+export const BADGE = {
+  picture: { excellent: "Excellent picture", good: "Good picture", fair: "Fair picture", poor: "Poor picture" },
+  faults: { choppy: "choppy", delayed: "delayed", lossy: "losing packets" },
+  unknown: "Measuring",
+};
+
+// Buttons that are on or off: the word shown, and the label for what a press does.
+export const TOGGLES = {
+  camera: { on: "Camera", off: "Camera off", press: { on: "Turn the camera off", off: "Camera off: turn it on" } },
+  microphone: { on: "Microphone", off: "Muted", press: { on: "Mute the microphone", off: "Muted: unmute the microphone" } },
+  record: { on: "Stop", off: "Record", press: { on: "Stop recording", off: "Record this call" } },
+  pause: { on: "Go on", off: "Pause", press: { on: "Go on with pictures and charts", off: "Pause pictures and charts" } },
+  fullscreen: { on: "Window", off: "Full screen", press: { on: "Window: leave full screen", off: "Full screen" } },
+};
+
+export const SHORTCUTS = {
+  swap: "swap the two pictures",
+  fullscreen: "full screen",
+  pip: "picture in picture",
+  camera: "camera on or off",
+  microphone: "microphone on or off",
+  record: "record the call",
+  leave: "leave the call",
+  laboratory: "call or laboratory",
+  pause: "hold pictures and charts (laboratory)",
+  mode: "split, side by side, difference (laboratory)",
+  zoom: "zoom in; with Shift, out (laboratory)",
+  worse: "quality down",
+  better: "quality up",
+  help: "this list",
+};
 
 const CODECS = {
   rt: "rt: learned, real time",
+  "rt-s": "rt-s: learned, smaller",
   jpeg: "JPEG",
   webp: "WebP",
   jpeg2000: "JPEG 2000",
@@ -36,7 +76,11 @@ const CODECS = {
   cae: "cae: compressive autoencoder",
 };
 
+export const shortName = (codec) => (CODECS[codec] ?? codec).split(":")[0];
 export const codecName = (codec) => CODECS[codec] ?? codec;
+export const switchingTo = (codec) => `Switching to ${codecName(codec)}`;
+
+export const COPIED = { yes: "Copied", no: "Select and copy by hand" };
 
 export const PROBLEMS = {
   missing: [
@@ -48,3 +92,181 @@ export const PROBLEMS = {
     "Each start of the server makes a new one, so a link from an earlier start no longer works.",
   ],
 };
+
+export const GONE = "the connection was lost";
+export const unreadable = (why) => `The server sent what this page cannot read: ${why}.`;
+
+// Each chart: its title, then the names of its lines in their order.
+export const CHART_WORDS = {
+  bitrate: ["Bitrate", "sent", "received", "target"],
+  psnr: ["PSNR", "sent, as decoded"],
+  bpp: ["Rate", "of the coded frame"],
+  fps: ["Frames", "sent", "decoded", "shown"],
+  time: ["Time", "encode", "network", "decode", "end to end"],
+  rtt: ["Round trip", "network", "send queue"],
+  loss: ["Loss", "lost packets", "FEC", "concealed slices"],
+};
+
+export const pointedAt = (seconds) => `Values of ${seconds.toFixed(1)} s ago`;
+
+const RAW_BPP = 24;
+
+function ratio(bpp) {
+  return bpp > 0 ? `1/${(RAW_BPP / bpp).toFixed(RAW_BPP / bpp < 9.95 ? 1 : 0)}` : NONE;
+}
+
+// Each live figure: its label, its tooltip, and what stands below it.
+export const FIGURE_WORDS = {
+  bitrate: {
+    label: "Bitrate",
+    hint: "Bits per second on the wire, packet headers included",
+    note: (s, r) => `received ${joined(bitrate(r.bitrate_bps))}`,
+  },
+  psnr: {
+    label: "PSNR",
+    hint: "Measured by the sender on the very pixels the receiver decodes: RGB, 8 bits, peak 255",
+    note: (s) => (s.fromBrowser ? "against what the server received" : "RGB, 8 bits"),
+  },
+  bpp: {
+    label: "Rate",
+    hint: "Bits of the whole coded frame for each of its pixels; an uncoded pixel has 24",
+    note: (s) => `${ratio(s.bpp)} of uncoded`,
+  },
+  "frame-bytes": {
+    label: "Frame",
+    hint: "Bytes of one coded frame, all of its headers included",
+    note: (s) => `quality ${count(s.quality)} of 63`,
+  },
+  "fps-sent": {
+    label: "Sent",
+    hint: "Frames coded and sent in a second",
+    note: (s) => `${count(s.sent)} frames`,
+  },
+  "fps-shown": {
+    label: "Shown",
+    hint: "Decoded frames that this page draws in a second",
+    note: (s, r) => `decoded ${fixed(r.fps, 1)} fps`,
+  },
+  encode: {
+    label: "Encode",
+    hint: "Time to code one frame, on the sender",
+    note: () => "a frame, sender",
+  },
+  decode: {
+    label: "Decode",
+    hint: "Time to decode one frame, on the receiver",
+    note: () => "a frame, receiver",
+  },
+  latency: {
+    label: "End to end",
+    hint: "From captured to decoded, corrected for the difference of the two clocks",
+    note: () => "captured to decoded",
+  },
+  rtt: {
+    label: "Round trip",
+    hint: "A control message to the peer and back",
+    note: () => "network",
+  },
+  "dropped-sent": {
+    label: "Not sent",
+    hint: "Captured frames that the sender skipped, since the start: a newer one was ready, or the channel was full",
+    note: (s) => `of ${count(s.captured)} captured`,
+  },
+  "dropped-received": {
+    label: "Not decoded",
+    hint: "Frames that reached the receiver in part, damaged or too late, since the start",
+    note: (s, r) => `${count(r.decoded)} decoded`,
+  },
+};
+
+// Source, size and rate as people write them.
+export const threads = (n) => `${n} ${n === 1 ? "thread" : "threads"}`;
+export const runsOn = ({ device, dtype, threads: n }) => `${device}, ${dtype}, ${threads(n)}`;
+export const shape = (source, size, fps) => `${source ?? "none"}, ${size.join(" × ")}, ${fps} fps`;
+export const sizeName = ([width, height]) => `${width} × ${height}`;
+export const frameFacts = ({ number, width, height }) => `${width} × ${height} · frame ${count(number)}`;
+export const UNCODED = "uncoded";
+export const codedAs = (codec, quality) => `${codec}, quality ${quality}`;
+
+export const fileLine = (name, bytes) => `${name} (${joined(kilobytes(bytes))})`;
+
+export const SOURCES = {
+  demo: "Demo",
+  auto: "First camera",
+  browser: "This browser's camera",
+  file: "File on the server …",
+  asking: "Asking for the camera",
+  opening: (name) => `Opening ${name}`,
+  refused: (name, message) =>
+    ({
+      NotAllowedError: "The browser was not allowed to use its camera.",
+      NotFoundError: "This browser finds no camera.",
+      NotReadableError: "The camera is busy in another program.",
+    })[name] ?? `This browser's camera cannot be sent: ${message}`,
+};
+
+export const sourceName = (spec) => SOURCES[spec] ?? (/^\d+$/.test(spec) ? `Camera ${spec}` : spec);
+
+const half = (dtype) => (dtype === "fp32" || dtype === "uint8" ? "" : ` in ${dtype}`);
+
+// What the check says, one sentence each.
+export const CHECKS = {
+  works: (name) => `Source works: ${name}.`,
+  source: (note) => `${note[0].toUpperCase()}${note.slice(1)}.`,
+  nothing: "Nothing is captured: choose a source.",
+  browser: "This browser's camera works; the PSNR is against what the server received of it.",
+  device: ({ device, dtype, codec }, slowest, fps, late) => {
+    const where = device.startsWith("cuda") ? `On the GPU (${device})` : codec.startsWith("rt") ? `No GPU: on the CPU${half(dtype)}` : "On the CPU";
+    const pace = slowest > 0 ? `${fixed(slowest, 0)} ms a frame` : "not measured yet";
+    return `${where}, ${pace}${late ? `: too slow for ${fps} frames a second` : ""}.`;
+  },
+  channel: (rtt) => `The data channel works: round trip ${joined([fixed(rtt, 1), "ms"])}.`,
+  noChannel: "No data channel yet; if this stays so, UDP is blocked.",
+  localOnly: "This link works on this machine only; start with --host 0.0.0.0 for others.",
+  reachable: (host) => `Others on the network reach ${host}.`,
+  insecure: "Browsers give cameras only to localhost and https pages: this browser's camera cannot be used here.",
+  qr: (link) => `QR code of ${link}`,
+};
+
+export const frameOf = (frame) => `frame ${count(frame)}`;
+
+// The cards of the comparison: [name, PSNR, bytes, difference to the live frame].
+export const EQUAL = {
+  looked: ({ frame, bytes, psnr_db: psnr }) => `${frameOf(frame)} · ${count(bytes)} bytes · ${fixed(psnr, 2)} dB`,
+  facts: (frame, size) => `frame ${count(frame)}, ${count(size)} bytes`,
+  card: ({ name: codec, bytes, psnr_db: psnr, live }, reference) => {
+    if (codec === "original") return ["Original", "", "uncoded", ""];
+    const off = reference && !live ? (100 * (bytes - reference.bytes)) / reference.bytes : 0;
+    const sign = off > 0 ? "+" : "−";
+    const note = live ? "in this call" : `${sign}${Math.abs(off).toFixed(1)} %`;
+    return [shortName(codec), joined([fixed(psnr, 2), "dB"]), `${count(bytes)} B`, note];
+  },
+};
+
+export const IMPAIRMENTS = {
+  loss: { label: "Loss", value: (n) => `${n} %` },
+  burst: { label: "Lost in a row", value: (n) => String(n) },
+  delay: { label: "Delay", value: (n) => `${n} ms` },
+  jitter: { label: "Jitter", value: (n) => `${n} ms` },
+  rate: { label: "Rate limit", value: (n) => (n ? `${n} Mbit/s` : "none") },
+};
+
+// What stands below the pictures of a snapshot.
+export function snapshotLines({ sent, received }, comparison) {
+  const lines = [
+    [
+      sent.codec && codedAs(sent.codec, sent.quality),
+      `${joined([fixed(sent.psnr_db, 2), "dB"])}`,
+      `${fixed(sent.bpp, 3)} bpp`,
+      joined(bitrate(sent.bitrate_bps)),
+      `${fixed(received.fps, 1)} fps`,
+      `end to end ${fixed(received.latency_ms, 0)} ms`,
+    ].filter(Boolean).join(" · "),
+  ];
+  for (const picture of comparison?.pictures.values() ?? []) {
+    if (picture.name !== "original") {
+      lines.push(`frame ${count(comparison.frame)}, ${shortName(picture.name)}: ${count(picture.bytes)} bytes, ${fixed(picture.psnr_db, 2)} dB`);
+    }
+  }
+  return lines;
+}

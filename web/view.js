@@ -3,6 +3,7 @@
 //
 // Events, each a CustomEvent: "message" {type, ...}; "picture" (see wire.js); "open"; "lost"; "refused".
 
+import { GONE, unreadable } from "./text.js";
 import { parseMessage, parsePicture } from "./wire.js";
 
 const FIRST_PAUSE = 0.5; // seconds
@@ -10,12 +11,13 @@ const LONGEST_PAUSE = 4;
 const SILENCE = 5; // the server speaks four times a second: this long without a word, it is gone
 const REFUSED = new Set([401, 403]);
 
-// The address of the view that belongs to a page's address and token.
-export function viewUrl(location, token) {
-  const url = new URL("view", location.href);
+// The address of a WebSocket of the server that belongs to a page's address and token.
+export function viewUrl(location, token, path = "view") {
+  const url = new URL(`/${path}`, location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   url.hash = "";
-  url.search = new URLSearchParams({ token }).toString();
+  const room = location.pathname.match(/^\/r\/([^/]+)/);
+  url.search = new URLSearchParams(room ? { token, room: room[1] } : { token }).toString();
   return url.href;
 }
 
@@ -50,6 +52,25 @@ export class View extends EventTarget {
     if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
   }
 
+  // Send a message and wait for the server's next one of `type`; rejects on an error, or when the connection is lost.
+  ask(message, type) {
+    return new Promise((resolve, reject) => {
+      const end = (settle, value) => {
+        this.removeEventListener("message", answered);
+        this.removeEventListener("lost", lost);
+        settle(value);
+      };
+      const answered = ({ detail }) => {
+        if (detail.type === type) end(resolve, detail.sdp);
+        else if (detail.type === "error") end(reject, new Error(detail.message));
+      };
+      const lost = () => end(reject, new Error(GONE));
+      this.addEventListener("message", answered);
+      this.addEventListener("lost", lost);
+      this.send(message);
+    });
+  }
+
   close() {
     this.#closed = true;
     clearTimeout(this.#retry);
@@ -81,7 +102,7 @@ export class View extends EventTarget {
       if (typeof data === "string") this.#tell("message", parseMessage(data));
       else this.#tell("picture", parsePicture(data));
     } catch (error) {
-      this.#tell("message", { type: "error", message: `The server sent what this page cannot read: ${error.message}.` });
+      this.#tell("message", { type: "error", message: unreadable(error.message) });
     }
   }
 

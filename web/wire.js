@@ -48,17 +48,34 @@ export function parseMessage(text) {
   return message;
 }
 
-const PACKET_HEADER = 28;
+// A comparison: u32 length of a JSON object, the object, and the picture files that its `pictures` tell the length of.
+export function parseComparison(buffer) {
+  const view = new DataView(buffer);
+  const length = buffer.byteLength >= 4 ? view.getUint32(0) : Infinity;
+  if (4 + length > buffer.byteLength) throw new WireError("a comparison shorter than its header says");
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  let offset = 4 + length;
+  const pictures = head.pictures.map((picture) => {
+    if (offset + picture.length > buffer.byteLength) throw new WireError("a comparison lacks a picture");
+    const bytes = new Uint8Array(buffer, offset, picture.length);
+    offset += picture.length;
+    return { ...picture, mediaType: picture.media, file: bytes };
+  });
+  return { ...head, pictures };
+}
+
+const PACKET_HEADER = 32;
 const MAX_PACKET = 1160;
 const MAX_FRAME = 8 << 20;
-const VERSION_1_FRAME = 0x10;
+const VERSION_2_FRAME = 0x20;
+const MAX_PROTECTED = 256;
 
 // A packet of the media channel: the fields of `Packet` in confcodec/wire/packets.py under the same names.
 export function unpackPacket(buffer) {
   const size = buffer.byteLength;
   if (size <= PACKET_HEADER || size > MAX_PACKET) throw new WireError(`a packet of ${size} bytes`);
   const view = new DataView(buffer);
-  if (view.getUint8(0) !== VERSION_1_FRAME) throw new WireError("a packet of another version or type");
+  if (view.getUint8(0) !== VERSION_2_FRAME) throw new WireError("a packet of another version or type");
   const packet = {
     slice: view.getUint8(2),
     slices: view.getUint8(3),
@@ -70,17 +87,20 @@ export function unpackPacket(buffer) {
     capture_us: view.getUint32(16),
     send_us: view.getUint32(20),
     length: view.getUint32(24),
+    offset: view.getUint32(28),
     payload: new Uint8Array(buffer, PACKET_HEADER),
   };
   checkPacket(packet);
   return packet;
 }
 
-function checkPacket({ slice, slices, index, k, n, length, payload }) {
-  if (slice >= slices || index >= n || k > n) throw new WireError("a packet numbered outside its frame");
-  if (k === 0 || k > length || length > MAX_FRAME) throw new WireError(`a frame of ${length} bytes in ${k} packets`);
-  const longer = index < length % k || (index >= k && length % k > 0);
-  if (payload.length !== Math.floor(length / k) + (longer ? 1 : 0)) {
-    throw new WireError("a payload shorter or longer than its header says");
+function checkPacket({ slice, slices, index, k, n, length, offset, payload }) {
+  if (slice >= slices || slices > k || k > n || index >= n || n > Math.max(k, MAX_PROTECTED)) {
+    throw new WireError("a packet numbered outside its frame");
+  }
+  if (index >= k) {
+    if (slice || length || offset) throw new WireError("a packet of parity that says it is of a slice");
+  } else if (offset + payload.length > length || length > MAX_FRAME) {
+    throw new WireError(`${payload.length} bytes at ${offset} of a slice of ${length} bytes`);
   }
 }

@@ -5,21 +5,26 @@ Both are negotiated by number (0 and 1), so no message opens them.
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import aioice.ice
 from aiortc import (
-    RTCConfiguration,
+    MediaStreamTrack,
     RTCDataChannel,
     RTCPeerConnection,
+    RTCRtpTransceiver,
     RTCSessionDescription,
 )
 from aiortc.exceptions import InvalidStateError
 
+from confcodec.call.ice import NO_ICE, Ice
+from confcodec.call.impair import ImpairedNetwork
+from confcodec.call.sctp import correct_sctp
 from confcodec.errors import PacketError, TransportError
 
 logger = logging.getLogger(__name__)
@@ -44,15 +49,17 @@ def check_sdp(sdp: object) -> str:
     """Give back an untrusted session description that is worth parsing.
 
     Raises:
-        PacketError: no text, too long, or not one data channel and nothing else.
+        PacketError: no text, too long, or not one data channel and at most one sound track.
     """
     if not isinstance(sdp, str) or len(sdp) > MAX_SDP or not sdp.startswith("v=0"):
         raise PacketError("the session description is malformed")
-    kinds = re.findall(r"^m=(\S+)", sdp, re.MULTILINE)
+    kinds = sorted(re.findall(r"^m=(\S+)", sdp, re.MULTILINE))
     needed = ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:")
-    if kinds != ["application"] or not all(line in sdp for line in needed):
+    if kinds not in (["application"], ["application", "audio"]) or not all(
+        line in sdp for line in needed
+    ):
         raise PacketError(
-            "the session description offers no data channel, or more than one"
+            "the session description offers no data channel, or more than that and sound"
         )
     return sdp
 
@@ -60,21 +67,43 @@ def check_sdp(sdp: object) -> str:
 class Channel:
     """A connection to one peer; create, exchange descriptions, wait until `open`."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        ice: Ice = NO_ICE,
+        *,
+        hears: bool = False,
+        sound: MediaStreamTrack | None = None,
+        network: ImpairedNetwork | None = None,
+    ) -> None:
+        """Args:
+        ice: how the connection finds its way.
+        hears: whether there is sound at all.
+        sound: what to send.
+        network: an emulated one that the connection goes over, once it is open.
+        """
+        self._network = network
         self.on_media: Callable[[bytes], None] = _ignore
         self.on_control: Callable[[bytes | str], None] = _ignore
         self.closed = asyncio.Event()
         """Set once the connection has failed or ended."""
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._connection = RTCPeerConnection(ice.configuration())
         self._media = self._connection.createDataChannel(
             "media", ordered=False, maxRetransmits=0, negotiated=True, id=0
         )
         self._control = self._connection.createDataChannel(
             "control", negotiated=True, id=1
         )
+        self.sound = sound
+        self.hears = hears
+        self.rtp: RTCRtpTransceiver | None = None
+        """Sends and receives the sound; None without."""
+        assert self._connection.sctp is not None
+        self.corrected = correct_sctp(self._connection.sctp, self._sending_rate)
+        """Whether aiortc's behaviour under loss is mended; see `sctp`."""
         self._opened = asyncio.Event()
         self._queued: deque[tuple[float, int]] = deque()
         self._enqueued = 0
+        self._second: deque[tuple[float, int]] = deque()
         self._connection.on("connectionstatechange", self._state_changed)
         for channel in (self._media, self._control):
             channel.on("open", self._channel_opened)
@@ -84,8 +113,15 @@ class Channel:
 
     async def offer(self) -> str:
         """The description to send to the other side first."""
+        if self.hears:
+            self._add_sound()
         await self._connection.setLocalDescription(await self._connection.createOffer())
         return self._connection.localDescription.sdp
+
+    def _add_sound(self) -> None:
+        direction = "sendrecv" if self.sound else "recvonly"
+        track = self.sound or "audio"
+        self.rtp = self._connection.addTransceiver(track, direction)
 
     async def answer(self, offer: object) -> str:
         """Take the other side's offer, untrusted; returns the answer to send back.
@@ -93,10 +129,14 @@ class Channel:
         Raises:
             PacketError: the offer is malformed.
         """
-        await self._set_remote(check_sdp(offer), "offer")
-        await self._connection.setLocalDescription(
-            await self._connection.createAnswer()
-        )
+        sdp = check_sdp(offer)
+        # aiortc cannot answer without sound where it has a track that was not asked for.
+        if self.hears and "\nm=audio" in sdp:
+            self._add_sound()
+        await self._set_remote(sdp, "offer")
+        with _malformed():
+            answer = await self._connection.createAnswer()
+            await self._connection.setLocalDescription(answer)
         return self._connection.localDescription.sdp
 
     async def accept(self, answer: object) -> None:
@@ -134,6 +174,14 @@ class Channel:
             self._send(self._media, message)
             self._enqueued += len(message)
         self._queued.append((now, self._enqueued))
+        self._second.append((now, sum(map(len, messages))))
+
+    def _sending_rate(self) -> float:
+        """Bits a second given to `send_media` lately, and a quarter more."""
+        now = time.monotonic()
+        while self._second and self._second[0][0] < now - 1:
+            self._second.popleft()
+        return 1.25 * 8 * sum(size for _, size in self._second)
 
     def send_control(self, message: bytes | str) -> None:
         """Queue a control message; one to a closed connection vanishes."""
@@ -152,18 +200,17 @@ class Channel:
             if self._control.readyState != "open" or not self._control.bufferedAmount:
                 break
             await asyncio.sleep(0.01)
-        await self._connection.close()
+        try:
+            await self._connection.close()
+        except Exception as error:  # half of a malformed offer has been applied
+            logger.debug("closing a broken connection: %r", error)
         self.closed.set()
 
     async def _set_remote(self, sdp: str, kind: str) -> None:
-        try:
+        with _malformed():
             await self._connection.setRemoteDescription(
                 RTCSessionDescription(sdp, kind)
             )
-        except Exception as error:  # aiortc raises almost anything on malformed text
-            raise PacketError(
-                f"the session description is malformed ({type(error).__name__})"
-            ) from error
 
     def _send(self, channel: RTCDataChannel, message: bytes | str) -> None:
         try:
@@ -173,6 +220,8 @@ class Channel:
 
     def _channel_opened(self) -> None:
         if self._media.readyState == self._control.readyState == "open":
+            if self._network:
+                self._network.opened(self._connection)
             self._opened.set()
 
     def _state_changed(self) -> None:
@@ -192,6 +241,17 @@ class Channel:
             self.on_control(message)
         except Exception:
             logger.exception("a control message was lost by a bug")
+
+
+@contextlib.contextmanager
+def _malformed() -> Iterator[None]:
+    """Make a `PacketError` of what aiortc raises on malformed text, which is almost anything."""
+    try:
+        yield
+    except Exception as error:
+        raise PacketError(
+            f"the session description is malformed ({type(error).__name__})"
+        ) from error
 
 
 def _ignore(_message: bytes | str) -> None:

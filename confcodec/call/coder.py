@@ -3,10 +3,10 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class Coded:
     """What came out of the encoder."""
 
     bitstream: bytes
+    parts: Sequence[bytes]
+    """The same, cut into slices that decode without each other."""
     seconds: float
     """Time in the encoder."""
 
@@ -42,6 +44,16 @@ class Decoded:
     """When it was done, on this machine's monotonic clock."""
 
 
+class Encoder(Protocol):
+    """What a sender needs of a coder, or of its share of one."""
+
+    async def encode(self, name: str, pixels: Pixels, quality: int) -> Coded:
+        """Code one frame."""
+
+    async def measure(self, name: str, pixels: Pixels, bitstream: bytes) -> float:
+        """PSNR in dB of the receiver's picture."""
+
+
 class Coder:
     """One worker thread with the codecs used in it so far, each loaded once."""
 
@@ -49,10 +61,11 @@ class Coder:
         self._device = device
         self._threads = threads
         self._codecs: dict[str, Codec] = {}
+        self._warm_sizes: set[tuple[str, tuple[int, int]]] = set()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=role)
 
     async def load(self, name: str, size: tuple[int, int]) -> CodecInfo:
-        """Load a codec and code one frame of (width, height), so that no later frame waits.
+        """Load a codec and code one frame of (width, height) once, so that no later one waits.
 
         Raises:
             ConfcodecError: no such codec, device or frame size, or unusable weights.
@@ -67,14 +80,22 @@ class Coder:
         """PSNR in dB of the receiver's picture; right after `encode` gave `bitstream`."""
         return await self._run(lambda: self._measure(name, pixels, bitstream))
 
-    async def decode(self, bitstream: bytes) -> Decoded:
-        """Decode with the codec that wrote the bitstream, untrusted, loading it if new.
+    async def decode(self, parts: Sequence[bytes | None]) -> Decoded:
+        """Decode with the codec that wrote the slices, untrusted, loading it if new.
+
+        None stands for a lost slice; see `Codec.join`.
 
         Raises:
-            BitstreamError: nothing that a codec of ours wrote.
+            BitstreamError: nothing that a codec of ours wrote, or too much is lost.
             WeightsError: the codec's weights are missing here.
         """
-        return await self._run(lambda: self._decode(bitstream))
+        return await self._run(lambda: self._decode(parts))
+
+    async def decode_bitstream(self, bitstream: bytes) -> Decoded:
+        """The same for a whole frame in one piece, as `Coded` and recordings have it."""
+        return await self._run(
+            lambda: self._timed(bitstream, lambda codec: codec.decode(bitstream))
+        )
 
     async def close(self) -> None:
         """Let the job in hand finish and end the thread."""
@@ -98,6 +119,9 @@ class Coder:
         except ValueError as error:
             raise ConfcodecError(str(error)) from error
         codec = self._codec(name)
+        if (name, size) in self._warm_sizes:
+            return codec.info
+        self._warm_sizes.add((name, size))
         noise = np.random.default_rng(0).integers(
             0, 256, (size[1], size[0], 3), np.uint8
         )
@@ -106,18 +130,24 @@ class Coder:
 
     def _encode(self, name: str, pixels: Pixels, quality: int) -> Coded:
         began = time.perf_counter()
-        bitstream = self._codecs[name].encode(pixels, quality)
-        return Coded(bitstream, time.perf_counter() - began)
+        codec = self._codecs[name]
+        bitstream = codec.encode(pixels, quality)
+        parts = codec.split(bitstream)
+        return Coded(bitstream, parts, time.perf_counter() - began)
 
     def _measure(self, name: str, pixels: Pixels, bitstream: bytes) -> float:
         value = psnr(pixels, self._codecs[name].reconstruct(bitstream))
         return IDENTICAL_PSNR if math.isinf(value) else value
 
-    def _decode(self, bitstream: bytes) -> Decoded:
-        name = codec_of(bitstream)
+    def _decode(self, parts: Sequence[bytes | None]) -> Decoded:
+        some = next((part for part in parts if part), b"")
+        return self._timed(some, lambda codec: codec.join(parts))
+
+    def _timed(self, start: bytes, decode: Callable[[Codec], Pixels]) -> Decoded:
+        name = codec_of(start)
         codec = self._codec(name)
         began = time.perf_counter()
-        pixels = codec.decode(bitstream)
+        pixels = decode(codec)
         return Decoded(pixels, name, time.perf_counter() - began, time.monotonic())
 
 

@@ -2,6 +2,7 @@
 
 server -> page  state: on connecting and whenever it changes; stats: four times a second
 page -> server  {"type": "set", "quality": 0..63}, {"type": "set", "codec": name},
+                {"type": "set", "microphone": true or false},
                 {"type": "ack", "kind": kind of picture, "frame": number}
 """
 
@@ -18,7 +19,8 @@ from confcodec.call.rooms import LOOPBACK
 from confcodec.call.signalling import read_message
 from confcodec.call.stats import ReceiveStats, SendStats
 from confcodec.call.views import Page, read_ack
-from confcodec.codec.codec import CODECS, check_quality
+from confcodec.call.wishes import extra_state, wish
+from confcodec.codec.codec import check_quality, installed_codecs
 from confcodec.errors import ConfcodecError
 
 if TYPE_CHECKING:
@@ -39,15 +41,27 @@ def state_message(host: Host) -> str:
             "peer": host.kind,
             "source": source,
             "source_note": note,
-            "codecs": list(CODECS),
+            "codecs": list(installed_codecs()),
             "codec": endpoint.settings.codec,
             "quality": endpoint.settings.quality,
             "info": asdict(endpoint.info) if endpoint.info else None,
             "size": list(endpoint.options.size),
             "fps": endpoint.options.fps,
             "version": __version__,
+            "microphone": endpoint.sound.microphone,
+            "remote": remote_media(host),
+            "watchers": len(host.watchers),
+            "room": host.room.name,
+            "watch_token": host.room.watch_token,
         }
+        | extra_state(host)
     )
+
+
+def remote_media(host: Host) -> dict[str, object] | None:
+    """What the other side sends just now, if it has said so."""
+    peer = host.peer if host.kind != LOOPBACK else None
+    return asdict(peer.media) if peer and peer.media else None
 
 
 def stats_message(host: Host) -> str:
@@ -87,7 +101,11 @@ async def obey(host: Host, page: Page, text: str) -> None:
             case {"type": "set", "codec": str(codec)}:
                 await host.endpoint.choose_codec(codec)
                 host.views.text(state_message(host))
+            case {"type": "set", "microphone": bool(on)}:
+                host.endpoint.sound.on = on
+                host.views.text(state_message(host))
             case _:
-                raise ValueError("unknown message, or fields missing")
+                await wish(host, page, message)
+                host.views.text(state_message(host))
     except (ConfcodecError, ValueError) as error:
         page.text(json.dumps({"type": "error", "message": str(error)}))

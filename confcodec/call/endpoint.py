@@ -8,25 +8,28 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from confcodec.call.channel import Channel
 from confcodec.call.coder import Coder
+from confcodec.call.ice import Ice
+from confcodec.call.impair import ImpairedNetwork
+from confcodec.call.newest import NewestQueue
 from confcodec.call.options import CallOptions
 from confcodec.call.peer import Peer
 from confcodec.call.pipeline import (
-    NewestQueue,
     ReceivedFrame,
     Receiver,
     Sender,
     SendSettings,
 )
+from confcodec.call.sharing import SharedEncoder
+from confcodec.call.sound import Sound, SoundLink, SoundTrack
 from confcodec.codec.codec import CodecInfo
 from confcodec.codec.frame import Frame
-from confcodec.errors import ConfcodecError
+from confcodec.errors import CaptureError, ConfcodecError
 from confcodec.media.capture import Source, open_source
 from confcodec.media.render import Sink, open_sink
-from confcodec.wire.feedback import VERSION, Hello
+from confcodec.wire.feedback import VERSION, Hello, MediaState
 
 SINK_QUEUE = 8
 """Decoded frames that may wait for a slow sink."""
@@ -43,41 +46,58 @@ class Endpoint:
         self.source: Source | None = None
         self.sender: Sender | None = None
         """Where captured frames go; None lets them pass."""
+        self.started = asyncio.Event()
+        """Set once `start` is done: calls can be taken up."""
+        self.loaded = asyncio.Event()
+        """Set once the codec can encode, or decode where nothing is sent."""
+        self.on_loaded: Callable[[], None] = lambda: None
+        self.watchers: set[Sender] = set()
+        """Where else they go."""
         self.on_captured: Callable[[Frame], None] = lambda _frame: None
         self.sink_closed = asyncio.Event()
         """Set when the user has closed the window."""
         threads = options.codec_threads
         self.decoder = Coder("decode", options.device, threads)
         self._encoder = Coder("encode", options.device, threads)
+        self._shared = SharedEncoder(self._encoder)
+        self.sound = Sound(options.audio, options.speaker, muted=options.muted)
+        self.network = ImpairedNetwork(phases=options.net)
         self._capture_pool = ThreadPoolExecutor(1, thread_name_prefix="capture")
         self._sink_pool = ThreadPoolExecutor(1, thread_name_prefix="sink")
         self._sink: Sink | None = None
         self._sink_call = 0
         self._calls = 0
+        self._captured = 0
+        self._steady = asyncio.Event()
+        """Clear while one source takes the place of another."""
+        self._steady.set()
         self._shown: NewestQueue[tuple[int, ReceivedFrame]] = NewestQueue(SINK_QUEUE)
 
     async def start(self) -> None:
-        """Open source and sink, and load and warm the codec.
+        """Open source and sink; the codec is loaded by `run`.
 
         Raises:
             CaptureError: the source cannot be opened.
-            ConfcodecError: the codec cannot be used here.
+            ConfcodecError: the sink cannot.
         """
         loop, options = asyncio.get_running_loop(), self.options
-        coder = self.decoder
         if options.source is not None:
             spec, size, fps = options.source, options.size, options.fps
             self.source = await loop.run_in_executor(
                 self._capture_pool, lambda: open_source(spec, size, fps)
             )
-            coder = self._encoder
-        self.info = await coder.load(options.codec, options.size)
         if self._records and not Path(options.sink).parent.is_dir():
             raise ConfcodecError(
                 f"there is no folder for --sink {options.sink}; make it first"
             )
         if not self._records:
             self._sink = await self._open_sink(0)
+        self.started.set()
+
+    def channel(self, ice: Ice, *, hears: bool = True) -> Channel:
+        """A connection for one more peer, with this side's sound if there is any."""
+        track = self.sound.track() if hears and self.options.source else None
+        return Channel(ice, hears=hears, sound=track, network=self.network)
 
     def peer(self, channel: Channel, *, shows: bool = True) -> Peer:
         """Take up a call on a channel that is about to open.
@@ -92,10 +112,20 @@ class Endpoint:
             call = self._calls
             receiver.on_decoded = lambda frame: self._show(call, frame)
         if self.source:
-            sender = Sender(channel, self._encoder, self.settings)
+            sender = Sender(channel, self._shared.share(), self.settings)
         codec = self.settings.codec if sender else None
         hello = Hello(VERSION, codec, self.options.size, self.options.fps)
-        return Peer(channel, hello, sender, receiver, self.decoder)
+        peer = Peer(channel, hello, sender, receiver, self.decoder)
+        peer.tells = self.media
+        if channel.hears:
+            track = channel.sound if isinstance(channel.sound, SoundTrack) else None
+            peer.sound = SoundLink(self.sound, track)
+        return peer
+
+    def media(self) -> MediaState:
+        """What this side sends at the moment."""
+        camera = self.source is not None and self.settings.camera
+        return MediaState(camera, self.sound.microphone)
 
     def delegate_sink(self) -> str:
         """The --sink for a call whose frames another process decodes."""
@@ -116,17 +146,45 @@ class Endpoint:
         self.info = await self._encoder.load(name, self.options.size)
         self.settings.codec = name
 
-    async def run(self) -> None:
-        """Capture and show until cancelled.
+    async def choose_source(
+        self,
+        spec: str,
+        size: tuple[int, int],
+        fps: float,
+        opener: Callable[[str, tuple[int, int], float], Source] = open_source,
+    ) -> None:
+        """Capture from elsewhere, in another size or at another rate, from now on.
 
         Raises:
-            ConfcodecError: the source or the sink failed for good.
+            ConfcodecError: it cannot be opened; then the old source goes on.
+        """
+        old, before = self.source, self.options
+        if old is None:
+            raise ConfcodecError("this side sends no pictures")
+        self._steady.clear()
+        old.close()  # first: one camera cannot be open twice
+        try:
+            await self._open(replace(before, source=spec, size=size, fps=fps), opener)
+        except ConfcodecError:
+            await self._open_again(before)
+            raise
+        finally:
+            self._steady.set()
+        await self._encoder.load(self.settings.codec, size)
+
+    async def run(self) -> None:
+        """Load the codec, capture and show until cancelled.
+
+        Raises:
+            ConfcodecError: the codec cannot be used here, or source or sink failed for good.
         """
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._load())
                 group.create_task(self._show_all())
+                group.create_task(self.network.run())
                 if self.source:
-                    group.create_task(self._capture(self.source))
+                    group.create_task(self._capture())
         except* ConfcodecError as errors:
             raise errors.exceptions[0] from errors
 
@@ -139,16 +197,56 @@ class Endpoint:
             await loop.run_in_executor(self._sink_pool, self._sink.close)
         for pool in (self._capture_pool, self._sink_pool):
             pool.shutdown(wait=False, cancel_futures=True)
+        await self.sound.close()
         await self._encoder.close()
         await self.decoder.close()
 
-    async def _capture(self, source: Source) -> None:
+    async def _load(self) -> None:
+        """Load and warm the codec, while others already look for each other."""
+        coder = self._encoder if self.source else self.decoder
+        self.info = await coder.load(self.settings.codec, self.options.size)
+        self.loaded.set()
+        self.on_loaded()
+
+    async def _open(
+        self,
+        options: CallOptions,
+        opener: Callable[[str, tuple[int, int], float], Source],
+    ) -> None:
+        assert options.source is not None
+        self.source = await asyncio.to_thread(
+            opener, options.source, options.size, options.fps
+        )
+        self.options, self.settings.fps = options, options.fps
+
+    async def _open_again(self, options: CallOptions) -> None:
+        """After a failed choice: the source of before, or else the demo."""
+        try:
+            await self._open(options, open_source)
+        except ConfcodecError:
+            await self._open(replace(options, source="demo"), open_source)
+
+    async def _capture(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            frame = await loop.run_in_executor(self._capture_pool, source.read)
+            source = self.source
+            assert source is not None
+            try:
+                frame = await loop.run_in_executor(self._capture_pool, source.read)
+            except CaptureError:
+                if self._steady.is_set() and source is self.source:
+                    raise
+                await self._steady.wait()
+                continue
+            if not self.settings.camera:
+                continue
+            # Each source counts from 0; on the wire numbers never go back.
+            frame = replace(frame, number=self._captured)
+            self._captured += 1
             self.on_captured(frame)
-            if self.sender:
-                self.sender.offer(frame)
+            for sender in (self.sender, *self.watchers):
+                if sender:
+                    sender.offer(frame)
 
     async def _show_all(self) -> None:
         loop = asyncio.get_running_loop()
@@ -187,19 +285,3 @@ class Endpoint:
             return open_sink(spec, options.size, options.fps)
 
         return await asyncio.get_running_loop().run_in_executor(self._sink_pool, reopen)
-
-
-async def first(*events: asyncio.Event | asyncio.Future[Any]) -> None:
-    """Wait until one of them is set or done; leaves them as they are."""
-    waits = [
-        asyncio.ensure_future(event.wait())
-        if isinstance(event, asyncio.Event)
-        else event
-        for event in events
-    ]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait, event in zip(waits, events, strict=True):
-            if wait is not event:
-                wait.cancel()

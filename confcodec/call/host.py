@@ -1,26 +1,42 @@
 """The server's life: calls itself while nobody is there, and whoever joins instead.
 
 waiting --child ready--> loopback --somebody joins--> connected --gone--> waiting
-                                                         `--dead--> lost --> waiting
+                                                         ^  `--dead--> lost --> waiting
+                                                         `--comes back--'
+Watchers come and go beside all this; they get the frames that are sent.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from confcodec.call.answering import Places
+from confcodec.call.browser_camera import BrowserCamera
 from confcodec.call.channel import Channel
 from confcodec.call.console import state_message
-from confcodec.call.endpoint import Endpoint, first
+from confcodec.call.endpoint import Endpoint
+from confcodec.call.first import first
+from confcodec.call.laboratory import Laboratory
 from confcodec.call.loopback import ChildFigures, child
 from confcodec.call.options import CallOptions
-from confcodec.call.peer import Peer
+from confcodec.call.peer import Peer, outcome
 from confcodec.call.pipeline import ReceivedFrame
+from confcodec.call.reception import Desk
+from confcodec.call.recorder import Recorder
 from confcodec.call.report import Report, make_report
-from confcodec.call.rooms import LOOPBACK, REMOTE, Room
+from confcodec.call.rooms import (
+    DEFAULT_ROOM,
+    LOOPBACK,
+    REMOTE,
+    WATCHER,
+    room_full,
+)
 from confcodec.call.stats import ReceiveStats
 from confcodec.call.views import Views, decoded_shot, original_shot
+from confcodec.call.watchers import Watchers
 from confcodec.codec.frame import Frame
 from confcodec.errors import TransportError
 
@@ -30,8 +46,16 @@ MAX_CHILD_FAILURES = 3
 """Loopback children that end by themselves, one after the other, before the server gives up."""
 
 
+GRACE = 10.0
+"""Seconds that a lost caller's place is kept."""
+
+
 class _Arrival(NamedTuple):
     peer: Peer
+    member: str
+    """The id of whoever came, which stays the same when it comes again."""
+    number: int
+    """Of its offer."""
     task: asyncio.Task[str]
     """Serves the peer, from the moment it arrived."""
 
@@ -39,11 +63,19 @@ class _Arrival(NamedTuple):
 class Host:
     """Everything `serve` keeps besides its web server."""
 
-    def __init__(self, options: CallOptions) -> None:
+    def __init__(
+        self, options: CallOptions, desk: Desk | None = None, room: str = DEFAULT_ROOM
+    ) -> None:
         self.endpoint = Endpoint(options)
-        self.room = Room()
+        self.desk = desk or Desk()
+        self.room = self.desk.host_room(room)
         self.views = Views()
+        self.laboratory = Laboratory(options.device)
+        self.recorder = Recorder()
+        self.browser = BrowserCamera()
         self.child = ChildFigures()
+        self.base = ""
+        """The web server's address, `http://HOST:PORT`, once it listens."""
         self.reports: list[Report] = []
         """One for each call that came about."""
         self.sending = asyncio.Event()
@@ -56,23 +88,58 @@ class Host:
         self.peer: Peer | None = None
         self._arrived = {LOOPBACK: asyncio.Event(), REMOTE: asyncio.Event()}
         self._arrivals: dict[str, _Arrival] = {}
+        self._guest: str | None = None
+        """Whose the other seat is."""
+        self.watchers = Watchers(self.endpoint, self._tell_state)
+        self._ending: set[asyncio.Task[str]] = set()
+        """Serve lost peers until their connections are closed."""
+        self.places = Places(self, options.reach.relay_only)
         self._stopping = asyncio.Event()
         self.began = time.monotonic()
         self.endpoint.on_captured = self._captured
+        self.endpoint.on_loaded = self._tell_state
+        self.endpoint.sound.on_heard = self.recorder.heard
 
-    def take(self, channel: Channel, kind: str) -> None:
-        """Start the call on a channel whose descriptions have been exchanged."""
+    def admit(self, kind: str, member: str) -> None:
+        """Whether that member may start a call now.
+
+        Raises:
+            RefusedError: somebody else is in one.
+        """
+        if (
+            kind == REMOTE
+            and self._guest not in (None, member)
+            and self.state != "lost"
+        ):
+            raise room_full()
+
+    def take(self, channel: Channel, kind: str, member: str, number: int = 0) -> None:
+        """Start the call on a channel whose descriptions have been exchanged.
+
+        `kind` is `LOOPBACK`, `REMOTE` or `WATCHER`; `number` that of the member's offer.
+        """
+        self.admit(kind, member)
         peer = self.endpoint.peer(channel, shows=kind == REMOTE)
+        if kind == WATCHER:
+            return self.watchers.take(peer, member)
+        former = self._arrivals.get(kind)
+        if former:
+            former.peer.lose()
         if kind == REMOTE:
+            peer.on_media_state = self._tell_state
             show = peer.receiver.on_decoded
 
             def show_and_view(frame: ReceivedFrame) -> None:
                 show(frame)
                 self.views.show(decoded_shot(frame))
+                self.recorder.received(frame)
 
             peer.receiver.on_decoded = show_and_view
-        self._arrivals[kind] = _Arrival(peer, asyncio.create_task(peer.run()))
-        self._arrived[kind].set()
+            self._guest = member
+        self._arrivals[kind] = _Arrival(
+            peer, member, number, asyncio.create_task(peer.run())
+        )
+        return self._arrived[kind].set()
 
     def stop(self) -> None:
         """Make `run` end the present call in good order and return."""
@@ -85,6 +152,7 @@ class Host:
             TransportError: the loopback child fails again and again.
         """
         failures = 0
+        await self.places.enter()
         try:
             while not self._stopping.is_set():
                 if self._arrived[REMOTE].is_set():
@@ -96,10 +164,19 @@ class Host:
                         "the loopback process keeps ending by itself; its message is above"
                     )
         finally:
-            for _, task in self._arrivals.values():
+            tasks = [arrival.task for arrival in self._arrivals.values()]
+            tasks += [*self._ending]
+            for task in tasks:
                 task.cancel()
-            tasks = [task for _, task in self._arrivals.values()]
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.watchers.close()
+            await self.places.leave()
+            await self.close()
+
+    async def close(self) -> None:
+        """End what pages have begun: recording, laboratory, a browser's camera."""
+        for part in (self.recorder, self.laboratory, self.browser):
+            await part.close()
 
     async def _call_itself(self, base: str) -> bool:
         """Loopback until somebody joins or `stop`; False if the child ended by itself."""
@@ -108,7 +185,7 @@ class Host:
         interrupts = (self._arrived[REMOTE], self._stopping)
         sink = self.endpoint.delegate_sink()
         async with child(
-            base, self.room.loopback_token, self._options, sink
+            base, self.desk.loopback_token, self._options, sink
         ) as process:
             exited = asyncio.ensure_future(process.wait())
             try:
@@ -122,44 +199,63 @@ class Host:
 
     async def _serve_remote(self) -> None:
         logger.info("somebody joined")
+        self._arrived[REMOTE].clear()
+        _, member, number, _ = self._arrivals[REMOTE]
         self.enter("connected", REMOTE)
-        reason = "failed"
-        try:
-            reason = await self._call(REMOTE, self._stopping)
-        finally:
-            self._arrived[REMOTE].clear()
-            self.room.leave(REMOTE)
-            self.enter("lost" if reason == "lost" else "waiting", None)
-            logger.info("the call has ended: %s", reason)
+        reason = await self._call(REMOTE, self._stopping)
+        logger.info("the call has ended: %s", reason)
+        if reason == "lost":
+            self.enter("lost", None)
+            if not self._arrived[REMOTE].is_set():
+                await self.places.ask_again(member, number)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE):
+                    await first(self._arrived[REMOTE], self._stopping)
+        if not self._arrived[REMOTE].is_set():
+            self._guest = None
+            self.enter("waiting", None)
 
     async def _call(
         self, kind: str, *interrupts: asyncio.Event | asyncio.Future[Any]
     ) -> str:
         """Be in the call until the peer goes or one of `interrupts` comes; returns why."""
-        peer, task = self._arrivals[kind]
+        peer, _, _, task = arrival = self._arrivals[kind]
         sender = peer.sender
         assert sender is not None
         self.peer = peer
         began = ended = time.monotonic()
         try:
-            await first(sender.ready, task, *interrupts)
-            if sender.ready.is_set():
+            await first(sender.ready, task, peer.lost, *interrupts)
+            await first(self.endpoint.loaded, task, peer.lost, *interrupts)
+            if sender.ready.is_set() and self.endpoint.loaded.is_set():
                 began = time.monotonic()
+                sender.on_sent = self._sent
                 if kind == LOOPBACK:
-                    sender.on_sent = self.views.remember
                     self.enter("loopback", LOOPBACK)
                 self.endpoint.sender = sender
                 self.sending.set()
-                await first(task, *interrupts)
+                await first(task, peer.lost, *interrupts)
             self.endpoint.sender = None
             ended = time.monotonic()
+            if peer.lost.is_set():  # closing a dead connection takes its time
+                self._ending.add(task)
+                task.add_done_callback(self._end)
+                return "lost"
             await self._part(peer, kind, task)
-            return await _outcome(task)
+            return await outcome(task)
         finally:
-            task.cancel()
+            if task not in self._ending:
+                task.cancel()
+            if self._arrivals.get(kind) is arrival:
+                del self._arrivals[kind]
             self.endpoint.sender, self.peer = None, None
             self.sending.clear()
             self._keep_report(peer, kind, ended - began)
+
+    def _end(self, task: asyncio.Task[str]) -> None:
+        self._ending.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.debug("a lost connection: %s", error)
 
     async def _part(self, peer: Peer, kind: str, task: asyncio.Task[str]) -> None:
         """End a call from this side, so that every frame sent is still counted."""
@@ -186,20 +282,18 @@ class Host:
         """Change the state that pages see."""
         if (state, kind) != (self.state, self.kind):
             self.state, self.kind = state, kind
-            self.views.text(state_message(self))
+            self._tell_state()
+
+    def _tell_state(self) -> None:
+        self.views.text(state_message(self))
+
+    def _sent(self, frame: Frame, codec: str, bitstream: bytes) -> None:
+        if self.kind == LOOPBACK:
+            self.views.remember(frame)
+        self.laboratory.offer(frame, codec, bitstream)
+        self.recorder.sent(frame, bitstream)
 
     def _captured(self, frame: Frame) -> None:
         # In a loopback the original waits for its decoded picture instead.
         if self.kind != LOOPBACK:
             self.views.show(original_shot(frame))
-
-
-async def _outcome(task: asyncio.Task[str]) -> str:
-    """Why a peer ended; its troubles are its own and do not end the server."""
-    try:
-        return await task
-    except TransportError as error:
-        logger.warning("%s", error)
-    except Exception:
-        logger.exception("a call was ended by a bug")
-    return "failed"

@@ -23,9 +23,10 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from confcodec.call.newest import NewestQueue
 from confcodec.call.options import CallOptions
 from confcodec.call.peer import Peer
-from confcodec.call.pipeline import NewestQueue, ReceivedFrame
+from confcodec.call.pipeline import ReceivedFrame
 from confcodec.call.views import code_shot, decoded_shot
 from confcodec.errors import PacketError
 
@@ -128,8 +129,13 @@ class Publisher:
 
 def received_figures(peer: Peer) -> dict[str, object]:
     """The `received` object of the page's `stats` message."""
-    stats = peer.receiver.stats
-    return stats.snapshot(time.monotonic()) | {"codec": peer.receiver.codec}
+    stats, sound = peer.receiver.stats, peer.sound
+    offset = sound.sync.offset if sound else None
+    return stats.snapshot(time.monotonic()) | {
+        "codec": peer.receiver.codec,
+        "sound_chunks": sound.chunks if sound else 0,
+        "sound_offset_ms": None if offset is None else round(1e3 * offset, 1),
+    }
 
 
 class ChildFigures:

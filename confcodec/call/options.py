@@ -4,11 +4,20 @@ import argparse
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from confcodec.call.net_option import add_net_argument
+from confcodec.call.reach import (
+    Reach,
+    add_host_arguments,
+    add_patience_argument,
+    add_reach_arguments,
+    reach_options,
+)
 from confcodec.codec.codec import CODECS, QUALITIES
 from confcodec.codec.frame import check_size
+from confcodec.wire.emulator import Impairment
 
 DEFAULT_SIZE = (640, 480)
 DEFAULT_FPS = 30.0
@@ -33,6 +42,16 @@ class CallOptions:
     """Where decoded frames go: window, null, auto or a file."""
     seconds: float | None = None
     """How long the call lasts; None until it is ended."""
+    audio: str = "null"
+    """Microphone: auto, null or a sound file."""
+    speaker: str = "null"
+    """Where sound goes: auto, null or a WAV file."""
+    muted: bool = False
+    """Begin with the microphone off."""
+    reach: Reach = field(default_factory=Reach)
+    """Rooms, certificates, STUN and TURN."""
+    net: tuple[tuple[float, Impairment], ...] = ()
+    """Emulated networks, and the second of the call that each begins at."""
 
     @property
     def codec_threads(self) -> int:
@@ -55,6 +74,8 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="open the page in a browser (default: if there is a display)",
     )
+    add_host_arguments(parser)
+    add_reach_arguments(parser)
     add_call_arguments(parser, sink="null")
     add_json_argument(parser)
 
@@ -67,6 +88,8 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="open no source; only show what comes",
     )
+    add_reach_arguments(parser)
+    add_patience_argument(parser)
     add_call_arguments(parser, sink="auto")
     add_json_argument(parser)
 
@@ -108,6 +131,7 @@ def add_call_arguments(parser: argparse.ArgumentParser, sink: str) -> None:
         default=sink,
         help=f"window, null, auto, or a video file to write (default {sink})",
     )
+    add_sound_arguments(parser)
     add_codec_arguments(parser)
     parser.add_argument(
         "--seconds",
@@ -115,6 +139,60 @@ def add_call_arguments(parser: argparse.ArgumentParser, sink: str) -> None:
         metavar="N",
         help="end by itself after so long",
     )
+
+
+def add_sound_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options for sound."""
+    group = parser.add_argument_group("sound")
+    group.add_argument(
+        "--audio",
+        default="auto",
+        help="microphone: auto, null, or a sound file to play (default auto)",
+    )
+    group.add_argument(
+        "--speaker",
+        default="auto",
+        help="auto, null, or a WAV file to write (default auto)",
+    )
+    group.add_argument(
+        "--muted",
+        action="store_true",
+        help="begin with the microphone off; SIGUSR1 turns it on and off in a call",
+    )
+
+
+def add_file_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Give `parser` the options of `encode`, `decode` or `info`."""
+    what = "picture or video" if verb == "encode" else ".ccb"
+    then = "" if verb == "info" else "; the last of several may be the output"
+    parser.add_argument(
+        "paths",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help=f"{what} files, folders, or patterns in quotes{then}",
+    )
+    if verb != "info":
+        parser.add_argument(
+            "-o",
+            "--output",
+            type=Path,
+            help="file or folder (default: beside the input)",
+        )
+    if verb == "decode":
+        parser.add_argument(
+            "--png",
+            action="store_true",
+            help="a video as a folder of exact pictures, not as H.264",
+        )
+        add_device_arguments(parser)
+    elif verb == "encode":
+        add_codec_arguments(parser)
+    if verb != "info":
+        parser.add_argument(
+            "--weights", type=Path, metavar="FILE", help="another weights file"
+        )
+    add_json_argument(parser)
 
 
 def add_codec_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,6 +208,7 @@ def add_codec_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="Q",
         help=f"0, fewest bits, to {QUALITIES - 1}, best picture (default %(default)s)",
     )
+    add_net_argument(group)
     add_device_arguments(parser)
 
 
@@ -163,6 +242,11 @@ def call_options(arguments: argparse.Namespace) -> CallOptions:
         a.threads,
         a.sink,
         a.seconds,
+        audio="null" if source is None else a.audio,
+        speaker=a.speaker,
+        muted=a.muted,
+        reach=reach_options(a),
+        net=a.net,
     )
 
 

@@ -4,10 +4,14 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
+
+from aiortc import MediaStreamTrack
 
 from confcodec.call.channel import Channel
 from confcodec.call.coder import Coder, known_codec
-from confcodec.call.pipeline import Receiver, Sender
+from confcodec.call.pipeline import ReceivedFrame, Receiver, Sender
+from confcodec.call.sound import SoundLink, SoundTrack
 from confcodec.errors import ConfcodecError, PacketError, TransportError
 from confcodec.wire.feedback import (
     HEARTBEAT_INTERVAL,
@@ -17,11 +21,13 @@ from confcodec.wire.feedback import (
     Bye,
     ClockSync,
     Hello,
+    MediaState,
     Message,
     Ping,
     Pong,
     Ready,
     Report,
+    SoundTime,
     pack,
     unpack,
 )
@@ -50,6 +56,17 @@ class Peer:
         """Control messages that were none."""
         self.trouble: str | None = None
         """Why this side cannot decode the peer's frames, if it cannot."""
+        self.media: MediaState | None = None
+        """What the other side sends at the moment, once it has said so."""
+        self.on_media_state: Callable[[], None] = lambda: None
+        self.sound: SoundLink | None = None
+        """Of this peer, where the channel has any."""
+        self.tells: Callable[[], MediaState] = lambda: MediaState(False, None)
+        """What this side sends at the moment."""
+        self.opened = asyncio.Event()
+        """Set while messages can be exchanged."""
+        self.lost = asyncio.Event()
+        """Set once the other side is gone without a goodbye."""
         self._channel = channel
         self._hello = hello
         self._decoder = decoder
@@ -83,6 +100,7 @@ class Peer:
                 return self._ended.result()  # stopped before it began
             opening.result()
             self._heard = time.monotonic()
+            self.opened.set()
             self._send(self._hello)
             return await self._serve()
         finally:
@@ -94,6 +112,10 @@ class Peer:
         """End the call from this side."""
         self._end("stopped")
 
+    def lose(self) -> None:
+        """Take the other side for lost."""
+        self._end("lost")
+
     async def _serve(self) -> str:
         jobs = [
             self._heartbeat(),
@@ -104,6 +126,8 @@ class Peer:
         ]
         if self.sender:
             jobs.append(self.sender.run())
+        if self.sound and self._channel.rtp:
+            jobs += [self._tell_sound(self.sound), self._hear(self.sound)]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job) for job in jobs]
             try:
@@ -124,9 +148,35 @@ class Peer:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._parted.wait(), PARTING_TIMEOUT)
 
+    async def _tell_sound(self, sound: SoundLink) -> None:
+        pause = 0.2
+        while True:
+            if sound.position:
+                self._send(SoundTime(*sound.position))
+                pause = min(1.0, 1.2 * pause)
+            await asyncio.sleep(pause)
+
+    async def _hear(self, sound: SoundLink) -> None:
+        assert self._channel.rtp
+        receiver = self._channel.rtp.receiver
+        if self._channel.sound and isinstance(self._channel.sound, SoundTrack):
+            self._channel.sound.rtp = self._channel.rtp.sender
+        show = self.receiver.on_decoded
+
+        def in_step(frame: ReceivedFrame) -> None:
+            sound.delayed(lambda: show(frame), frame.capture_time)
+
+        self.receiver.on_decoded = in_step
+        if isinstance(receiver.track, MediaStreamTrack):
+            await sound.play(receiver.track, receiver)
+
     async def _heartbeat(self) -> None:
+        told = None
         while True:
             self._send(Ping(time.monotonic()))
+            if (state := self.tells()) != told:
+                self._send(state)
+                told = state
             await asyncio.sleep(HEARTBEAT_INTERVAL)
             if time.monotonic() - self._heard > SILENCE_LIMIT:
                 logger.info("nothing heard for %.1f s", SILENCE_LIMIT)
@@ -173,6 +223,13 @@ class Peer:
             case Report():
                 if self.sender:
                     self.sender.report(message)
+            case MediaState():
+                self.media = message
+                self.on_media_state()
+            case SoundTime(stamp, heard):
+                # Without the offset of the clocks nothing is known yet.
+                if self.sound and self.clock.offset is not None:
+                    self.sound.located(stamp, heard - self.clock.offset)
             case Bye():
                 self._parted.set()
                 self._end("bye")
@@ -199,5 +256,18 @@ class Peer:
         self._channel.send_control(pack(message))
 
     def _end(self, reason: str) -> None:
+        if reason == "lost":
+            self.lost.set()
         if not self._ended.done():
             self._ended.set_result(reason)
+
+
+async def outcome(task: asyncio.Task[str]) -> str:
+    """Why a peer ended; its troubles are its own and end nothing else."""
+    try:
+        return await task
+    except TransportError as error:
+        logger.warning("%s", error)
+    except Exception:
+        logger.exception("a call was ended by a bug")
+    return "failed"

@@ -11,22 +11,23 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from confcodec.call.channel import Channel
-from confcodec.call.coder import Coded, Coder, Decoded
+from confcodec.call.coder import Coded, Coder, Decoded, Encoder
+from confcodec.call.newest import NewestQueue
 from confcodec.call.stats import ReceiveStats, SendStats
+from confcodec.codec.bitstream import whole_bitstream
 from confcodec.codec.frame import Frame
 from confcodec.errors import BitstreamError, ConfcodecError, PacketError
+from confcodec.wire.fec import protect, redundancy
 from confcodec.wire.feedback import NO_FRAME, ClockSync, ReceiptLog, Report
-from confcodec.wire.packets import packetize, unpack, unwrap_time
-from confcodec.wire.reassembly import Reassembler, WholeFrame
+from confcodec.wire.loss import LossMeter
+from confcodec.wire.packets import pack, packetize, unpack, unwrap_time
+from confcodec.wire.reassembly import ArrivedFrame, Reassembler
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 MAX_QUEUE_AGE = 0.1
 """Seconds of media in the send queue at which frames are skipped instead of encoded."""
@@ -42,35 +43,6 @@ PSNR_SHARE = 0.01
 """Share of the encoder's time that they should take; each costs a synthesis."""
 
 
-class NewestQueue(Generic[T]):
-    """A queue that a burst fits into; when it overflows only the newest item stays."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._items: deque[T] = deque()
-        self._filled = asyncio.Event()
-
-    def put(self, item: T) -> int:
-        """Add an item; returns how many older ones had to go."""
-        dropped = 0
-        if len(self._items) == self._size:
-            dropped = self._size
-            self._items.clear()
-        self._items.append(item)
-        self._filled.set()
-        return dropped
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    async def get(self) -> T:
-        """Wait for the oldest item."""
-        while not self._items:
-            self._filled.clear()
-            await self._filled.wait()
-        return self._items.popleft()
-
-
 @dataclass(slots=True)
 class SendSettings:
     """What the sender does from the next frame on; the page changes it during a call."""
@@ -78,23 +50,27 @@ class SendSettings:
     codec: str
     quality: int
     fps: float
+    camera: bool = True
+    """False sends nothing: the camera is off."""
 
 
 class Sender:
     """Encodes frames and sends them to one peer, from the moment the peer is ready."""
 
     def __init__(
-        self, channel: Channel, encoder: Coder, settings: SendSettings
+        self, channel: Channel, encoder: Encoder, settings: SendSettings
     ) -> None:
         self.stats = SendStats()
         self.clock = ClockSync()
         self.ready = asyncio.Event()
-        self.on_sent: Callable[[Frame], None] = lambda _frame: None
+        self.on_sent: Callable[[Frame, str, bytes], None] = lambda *_sent: None
+        """Told each frame sent, the codec and the bitstream."""
         self._channel = channel
         self._encoder = encoder
         self._settings = settings
         self._queue: NewestQueue[Frame] = NewestQueue(ENCODE_QUEUE)
         self._sequence = 0
+        self._loss = LossMeter()
         self._unsettled: deque[tuple[int, float]] = deque()
         self._measure_next = -math.inf
         self._busy = False
@@ -117,7 +93,9 @@ class Sender:
             stats.drops.add("encoder-busy", now, dropped)
 
     def report(self, report: Report) -> None:
-        """Take the peer's receiver report: frames up to its last one are settled."""
+        """Take the peer's receiver report: losses, and which frames are settled."""
+        self._loss.push(report)
+        self.stats.loss = self._loss.loss
         if report.last_frame == NO_FRAME:
             return
         while self._unsettled and self._unsettled[0][0] <= report.last_frame:
@@ -165,10 +143,7 @@ class Sender:
         now, stats = time.monotonic(), self.stats
         stats.encoded += 1
         stats.encode.add(coded.seconds, now)
-        messages = packetize(
-            coded.bitstream, frame.number, self._sequence, frame.capture_time, now
-        )
-        self._sequence = (self._sequence + len(messages)) & 0xFFFF
+        messages = self._packets(frame, coded.parts, now)
         self._channel.send_media(messages)
         stats.sent += 1
         stats.packets += len(messages)
@@ -176,9 +151,20 @@ class Sender:
         height, width = frame.pixels.shape[:2]
         stats.bpp.add(8 * len(coded.bitstream) / (height * width), now)
         self._unsettled.append((frame.number, now))
-        self.on_sent(frame)
+        self.on_sent(frame, codec, coded.bitstream)
         if now >= self._measure_next:
             await self._measure(codec, frame, coded)
+
+    def _packets(self, frame: Frame, parts: Sequence[bytes], now: float) -> list[bytes]:
+        packets = packetize(
+            parts, frame.number, self._sequence, frame.capture_time, now
+        )
+        r = redundancy(len(packets), self._loss.loss, self._loss.burst)
+        packets = protect(packets, r)
+        self._sequence = (self._sequence + len(packets)) & 0xFFFF
+        self.stats.parity += r
+        self.stats.protection.add(r / len(packets), now)
+        return [pack(packet) for packet in packets]
 
     async def _measure(self, codec: str, frame: Frame, coded: Coded) -> None:
         began = time.monotonic()
@@ -198,6 +184,8 @@ class ReceivedFrame:
     number: int
     capture_time: float
     """Seconds on this machine's monotonic clock, as well as it is known."""
+    bitstream: bytes | None = None
+    """As it came; None where a part of it was lost."""
 
 
 class Receiver:
@@ -214,7 +202,7 @@ class Receiver:
         self._decoder = decoder
         self._reassembler = Reassembler()
         self._receipts = ReceiptLog()
-        self._queue: NewestQueue[WholeFrame] = NewestQueue(DECODE_QUEUE)
+        self._queue: NewestQueue[ArrivedFrame] = NewestQueue(DECODE_QUEUE)
         self._last_frame: int | None = None
 
     def message(self, message: bytes) -> None:
@@ -222,7 +210,7 @@ class Receiver:
         now, stats = time.monotonic(), self.stats
         try:
             packet = unpack(message)
-            whole = self._reassembler.push(packet, now)
+            arrived = self._reassembler.push(packet, now)
         except PacketError as error:
             stats.malformed += 1
             logger.debug("media message dropped: %s", error)
@@ -230,47 +218,54 @@ class Receiver:
         if stats.drops.started is None:
             stats.drops.started = now
         self._receipts.note(packet.sequence, len(message))
-        if whole:
-            stats.wire.add(whole.size_on_wire, now)
-            dropped = self._queue.put(whole)
-            if dropped:
-                stats.drops.add("decoder-busy", now, dropped)
-        self._count_incomplete(now)
+        self._take(arrived, now)
 
     def report(self) -> Report:
         """The receiver report to send now."""
         now = time.monotonic()
         self.settled.clear()
-        self._reassembler.expire(now)
-        self._count_incomplete(now)
+        self._take(self._reassembler.expire(now), now)
         return self._receipts.report(self._last_frame)
 
     async def run(self) -> None:
         """Decode until cancelled."""
         while True:
-            whole = await self._queue.get()
+            frame = await self._queue.get()
             try:
-                decoded = await self._decoder.decode(whole.bitstream)
+                decoded = await self._decoder.decode(frame.parts)
             except BitstreamError as error:
                 self.stats.drops.add("damaged", time.monotonic())
-                logger.debug("frame %d dropped: %s", whole.number, error)
+                logger.debug("frame %d dropped: %s", frame.number, error)
             except ConfcodecError as error:
                 self.stats.drops.add("no-codec", time.monotonic())
-                logger.debug("frame %d dropped: %s", whole.number, error)
+                logger.debug("frame %d dropped: %s", frame.number, error)
             else:
-                self._show(whole, decoded)
-            self._last_frame = whole.number
+                self._show(frame, decoded)
+            self._last_frame = frame.number
             self.settled.set()
 
-    def _show(self, whole: WholeFrame, decoded: Decoded) -> None:
+    def _take(self, arrived: Sequence[ArrivedFrame], now: float) -> None:
+        stats = self.stats
+        for frame in arrived:
+            stats.wire.add(frame.size_on_wire, now)
+            dropped = self._queue.put(frame)
+            if dropped:
+                stats.drops.add("decoder-busy", now, dropped)
+        stats.restored = self._reassembler.stats.restored_packets
+        self._count_incomplete(now)
+
+    def _show(self, frame: ArrivedFrame, decoded: Decoded) -> None:
         stats, offset = self.stats, self.clock.offset or 0.0
-        captured = unwrap_time(whole.capture_us, decoded.time + offset) - offset
+        captured = unwrap_time(frame.capture_us, decoded.time + offset) - offset
         stats.decoded += 1
+        stats.slices += len(frame.parts)
+        stats.concealed.add(frame.lost, decoded.time)
         stats.decode.add(decoded.seconds, decoded.time)
         if self.clock.offset is not None:
             stats.latency.add(decoded.time - captured, decoded.time)
         self.codec = decoded.codec
-        self.on_decoded(ReceivedFrame(decoded, whole.number, captured))
+        whole = None if frame.lost else whole_bitstream(frame.parts)
+        self.on_decoded(ReceivedFrame(decoded, frame.number, captured, whole))
 
     def _count_incomplete(self, now: float) -> None:
         drops = self.stats.drops

@@ -4,6 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from confcodec.call.options import CallOptions
@@ -47,6 +48,10 @@ def make_report(
         "dropped_after_first_second": late,
         "stale": sent.stale,
         "packets": sent.packets,
+        "parity": sent.parity,
+        "loss": _rounded(sent.loss, 4),
+        "restored": received.get("restored"),
+        "concealed_share": received.get("concealed_share"),
         "malformed": received["malformed"],
         "fps": round(decoded / seconds, 2) if seconds else 0.0,
         "sent_fps": round(sent.sent / seconds, 2) if seconds else 0.0,
@@ -102,6 +107,7 @@ def _setting(options: CallOptions, info: CodecInfo | None) -> Report:
         "size": list(options.size),
         "target_fps": options.fps,
         "quality": options.quality,
+        "net": [[start, asdict(phase)] for start, phase in options.net],
         "codec": info.codec if info else options.codec,
         "model": info.model if info else None,
         "device": info.device if info else None,

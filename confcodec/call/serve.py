@@ -2,15 +2,26 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 
-from confcodec.call.endpoint import first
+from aiohttp import web
+
+from confcodec.call.first import first
 from confcodec.call.host import Host
+from confcodec.call.ice import parse_server
 from confcodec.call.options import CallOptions
+from confcodec.call.reach import Reach, server_context
+from confcodec.call.reception import Desk
+from confcodec.call.redis_rooms import RedisRooms
 from confcodec.call.report import Report, make_report
-from confcodec.call.rooms import REMOTE
-from confcodec.call.server import listening, local_base
+from confcodec.call.rooms import DEFAULT_ROOM, REMOTE, RefusedError, Rooms, check_name
+from confcodec.call.server import listening, local_base, make_app, make_introducer
 from confcodec.call.stats import ReceiveStats, SendStats
+from confcodec.call.tokens import Keys, load_secret
+from confcodec.errors import TransportError
+
+logger = logging.getLogger(__name__)
 
 
 class Server:
@@ -46,16 +57,45 @@ class Server:
         Raises:
             ConfcodecError: port, source or codec cannot be used.
         """
-        host = Host(self._options)
-        self._reports = host.reports
+        reach = self._options.reach
+        room = _room(reach)
         async with contextlib.AsyncExitStack() as stack:
-            base = await stack.enter_async_context(
-                listening(host, self._address, self._port)
-            )
+            desk = await make_desk(reach)
+            stack.push_async_callback(desk.rooms.close)
+            if reach.introduce:
+                await self._introduce(stack, desk, room, stop, announce)
+                return
+            host = Host(self._options, desk, room)
+            self._reports = host.reports
+            base = host.base = await self._listen(stack, make_app(host))
             stack.push_async_callback(host.endpoint.close)
             await host.endpoint.start()
-            announce(f"{base}/#{host.room.token}")
+            announce(f"{base}/r/{room}#{host.room.token}")
+            logger.info("to watch only: %s/r/%s#%s", base, room, host.room.watch_token)
             await self._live(host, local_base(base), stop, measuring)
+
+    async def _listen(
+        self, stack: contextlib.AsyncExitStack, app: web.Application
+    ) -> str:
+        tls = server_context(self._options.reach)
+        return await stack.enter_async_context(
+            listening(app, self._address, self._port, tls)
+        )
+
+    async def _introduce(
+        self,
+        stack: contextlib.AsyncExitStack,
+        desk: Desk,
+        room: str,
+        stop: asyncio.Event,
+        announce: Callable[[str], None],
+    ) -> None:
+        """Bring callers together, and nothing else."""
+        base = await self._listen(stack, make_introducer(desk))
+        announce(f"{base}/r/{room}#{desk.host_room(room).token}")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.seconds):
+                await stop.wait()
 
     async def _live(
         self,
@@ -70,6 +110,7 @@ class Server:
             if measuring:
                 await first(host.sending, side, calls, stop)
                 measuring.set()
+            await first(host.endpoint.loaded, side, calls, stop)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._options.seconds):
                     await first(side, calls, stop, host.endpoint.sink_closed)
@@ -82,3 +123,30 @@ class Server:
             for task in (side, calls):
                 task.cancel()
             await asyncio.gather(side, calls, return_exceptions=True)
+
+
+async def make_desk(reach: Reach) -> Desk:
+    """The reception that these options describe.
+
+    Raises:
+        TransportError: there is no Redis where they say.
+    """
+    servers = [parse_server(text) for text in reach.servers]
+    rooms = Rooms()
+    if reach.redis:
+        rooms = RedisRooms(reach.redis)
+        await rooms.open()
+    return Desk(
+        Keys(load_secret(reach.secret)),
+        rooms,
+        servers,
+        reach.turn_secret,
+        reach.origins,
+    )
+
+
+def _room(reach: Reach) -> str:
+    try:
+        return check_name(reach.room or DEFAULT_ROOM)
+    except RefusedError as refused:
+        raise TransportError(f"--room {reach.room}: {refused}") from refused

@@ -6,22 +6,24 @@ GET /healthz      for containers      GET /view     WebSocket, see console
 """
 
 import asyncio
-import contextlib
 import errno
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import WSMsgType, web
 
 from confcodec import __version__
-from confcodec.call.channel import Channel
 from confcodec.call.console import obey, state_message, stats_message
-from confcodec.call.endpoint import first
+from confcodec.call.extras import extra_routes
+from confcodec.call.first import first
 from confcodec.call.host import Host
+from confcodec.call.limits import WISHES, Bucket, check_origin
 from confcodec.call.loopback import STATS_INTERVAL
-from confcodec.call.rooms import LOOPBACK, REMOTE, RefusedError
-from confcodec.call.signalling import MAX_MESSAGE, read_message
+from confcodec.call.reception import CLOSING, DESK, Desk, signal
+from confcodec.call.rooms import LOOPBACK, REMOTE
+from confcodec.call.tokens import same
 from confcodec.call.views import Page, Shot
 from confcodec.errors import PacketError, TransportError
 from confcodec.share import share_path
@@ -30,7 +32,6 @@ from confcodec.wire import pictures
 logger = logging.getLogger(__name__)
 
 HOST = web.AppKey("host", Host)
-CLOSING = web.AppKey("closing", asyncio.Event)
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
@@ -39,13 +40,18 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_MAX_WISH = 4096
+_MAX_WISH = 48_000
+"""Bytes of the longest wish: the offer of a browser's camera takes 10,000."""
+
+MAX_PAGES = 16
 
 
 def make_app(host: Host) -> web.Application:
     """The web application around `host`."""
     app = web.Application()
     app[HOST] = host
+    app[DESK] = host.desk
+    app.cleanup_ctx.append(_closing)
     app.cleanup_ctx.append(_background)
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(_close_sockets)
@@ -53,33 +59,55 @@ def make_app(host: Host) -> web.Application:
         [
             web.get("/", _index),
             web.get("/healthz", _health),
-            web.get("/signal", _signal),
+            web.get("/r/{room}", _index),
+            web.get("/signal", signal),
             web.get("/view", _view),
             web.get("/publish", _publish),
+            *extra_routes(_host_of),
             web.static("/", share_path("web")),
         ]
     )
     return app
 
 
+def make_introducer(desk: Desk) -> web.Application:
+    """A web application that only brings callers together."""
+    app = web.Application()
+    app[DESK] = desk
+    app.cleanup_ctx.append(_closing)
+    app.on_response_prepare.append(_add_headers)
+    app.on_shutdown.append(_close_sockets)
+    app.add_routes(
+        [
+            web.get("/", _introduction),
+            web.get("/r/{room}", _introduction),
+            web.get("/healthz", _alive),
+            web.get("/signal", signal),
+        ]
+    )
+    return app
+
+
 @asynccontextmanager
-async def listening(host: Host, address: str, port: int) -> AsyncIterator[str]:
+async def listening(
+    app: web.Application, address: str, port: int, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """Serve while the context lasts; gives the address, `http://HOST:PORT`.
 
     Raises:
         TransportError: the port or the address cannot be had.
     """
-    runner = web.AppRunner(make_app(host), access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, address, port)
+        site = web.TCPSite(runner, address, port, ssl_context=tls)
         try:
             await site.start()
         except OSError as error:
             raise TransportError(_why_not(error, address, port)) from error
         bound = runner.addresses[0][1]
         shown = f"[{address}]" if ":" in address else address
-        yield f"http://{shown}:{bound}"
+        yield f"{'https' if tls else 'http'}://{shown}:{bound}"
     finally:
         await runner.cleanup()
 
@@ -99,9 +127,13 @@ def _why_not(error: OSError, address: str, port: int) -> str:
     return f"cannot listen on {address} port {port}: {error.strerror}; check --host"
 
 
+async def _closing(app: web.Application) -> AsyncIterator[None]:
+    app[CLOSING] = asyncio.Event()
+    yield
+
+
 async def _background(app: web.Application) -> AsyncIterator[None]:
     """The tasks that serve all pages."""
-    app[CLOSING] = asyncio.Event()
     tasks = [
         asyncio.create_task(_stats(app[HOST])),
         asyncio.create_task(app[HOST].views.run()),
@@ -131,76 +163,54 @@ async def _index(_request: web.Request) -> web.FileResponse:
     return web.FileResponse(share_path("web") / "index.html")
 
 
+async def _introduction(_request: web.Request) -> web.Response:
+    return web.Response(
+        text="This server brings callers together. Join with: confcodec call LINK\n"
+    )
+
+
+async def _alive(_request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok", "version": __version__})
+
+
 async def _health(request: web.Request) -> web.Response:
     state = request.app[HOST].state
     return web.json_response({"status": "ok", "state": state, "version": __version__})
 
 
-async def _signal(request: web.Request) -> web.WebSocketResponse:
-    """Somebody wants to join: answer offers until one works."""
-    host = request.app[HOST]
-    socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE, timeout=1)
-    await socket.prepare(request)
-    try:
-        kind = host.room.who(request.query.get("token", ""))
-        async for message in socket:
-            try:
-                if await _answer(host, kind, socket, message.data):
-                    break
-            except PacketError as error:
-                await _refuse(socket, "bad-message", str(error))
-    except RefusedError as refused:
-        await _refuse(socket, refused.code, str(refused))
-    await socket.close()
-    return socket
-
-
-async def _answer(
-    host: Host, kind: str, socket: web.WebSocketResponse, data: object
-) -> bool:
-    """Answer one message; True once a call is under way."""
-    message = read_message(data)
-    if message["type"] != "offer":
-        raise PacketError("only offers are answered here")
-    host.room.enter(kind)
-    channel = Channel()
-    try:
-        answer = await channel.answer(message.get("sdp"))
-    except BaseException:
-        host.room.leave(kind)
-        await channel.close()
-        raise
-    host.take(
-        channel, kind
-    )  # before the answer is out, after which the other side may speak
-    with contextlib.suppress(
-        ConnectionError
-    ):  # gone already; the peer's timeout sees to it
-        await socket.send_json({"type": "answer", "sdp": answer})
-    return True
-
-
-async def _refuse(socket: web.WebSocketResponse, code: str, message: str) -> None:
-    with contextlib.suppress(ConnectionError):
-        await socket.send_json({"type": "error", "code": code, "message": message})
-
-
 def _check_token(request: web.Request, wanted: str) -> None:
-    try:
-        if request.app[HOST].room.who(request.query.get("token", "")) == wanted:
-            return
-    except RefusedError:
-        pass
+    desk, room = request.app[DESK], request.app[HOST].room
+    check_origin(request, desk.origins)
+    token = request.query.get("token", "")
+    if request.query.get("room", room.name) != room.name:
+        raise web.HTTPNotFound(text="this room's page is on another server\n")
+    if wanted == LOOPBACK and desk.is_child(token):
+        return
+    if wanted == REMOTE and same(token, room.token):
+        return
     raise web.HTTPForbidden(
         text="wrong token; open the whole link that serve printed\n"
     )
+
+
+def _host_of(request: web.Request) -> Host:
+    _check_token(request, REMOTE)
+    return request.app[HOST]
 
 
 async def _view(request: web.Request) -> web.WebSocketResponse:
     """A page: pictures and figures there, wishes here."""
     host = request.app[HOST]
     _check_token(request, REMOTE)
-    socket = web.WebSocketResponse(max_msg_size=_MAX_WISH, timeout=1)
+    if len(host.views.pages) >= MAX_PAGES:
+        raise web.HTTPServiceUnavailable(text="too many pages are open already\n")
+    with request.app[DESK].gate.passing(request):
+        return await _show(host, request)
+
+
+async def _show(host: Host, request: web.Request) -> web.WebSocketResponse:
+    # Uncompressed: nearly all is JPEG, and deflating it cost more than making and sending it.
+    socket = web.WebSocketResponse(max_msg_size=_MAX_WISH, timeout=1, compress=False)
     await socket.prepare(request)
     page = Page(socket)
     page.text(state_message(host))
@@ -217,13 +227,17 @@ async def _view(request: web.Request) -> web.WebSocketResponse:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await host.child.view(on=bool(host.views.pages))
+        await host.child.view(on=bool(host.views.pages) or host.recorder.on)
         await socket.close()
     return socket
 
 
 async def _obey_all(host: Host, page: Page, socket: web.WebSocketResponse) -> None:
+    bucket = Bucket(*WISHES)
     async for message in socket:
+        if not bucket.take():
+            page.text('{"type": "error", "message": "too many messages"}')
+            return
         await obey(host, page, message.data if message.type == WSMsgType.TEXT else "")
 
 
@@ -235,13 +249,14 @@ async def _publish(request: web.Request) -> web.WebSocketResponse:
     await socket.prepare(request)
     figures = host.child
     figures.tell = socket.send_json
-    await figures.view(on=bool(host.views.pages))
+    await figures.view(on=bool(host.views.pages) or host.recorder.on)
     async for message in socket:
         try:
             if message.type == WSMsgType.BINARY:
                 picture = pictures.unpack(message.data)
                 shot = Shot(picture.kind, picture.frame, 0.0, None, message.data)
                 host.views.show_pair(shot)
+                host.recorder.coded(picture.jpeg, picture.capture_us / 1e6)
             else:
                 figures.message(message.data)
         except PacketError as error:

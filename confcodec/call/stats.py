@@ -95,12 +95,18 @@ class SendStats:
     sent: int = 0
     stale: int = 0
     packets: int = 0
+    parity: int = 0
+    """Those of them that only make up for lost ones."""
+    loss: float = 0.0
+    """Share of packets that the receiver lately missed."""
     drops: Drops = field(default_factory=Drops)
     encode: Series = field(default_factory=Series)
     """Seconds in the encoder."""
     wire: Series = field(default_factory=Series)
     """Bytes of the packets of a frame, headers included."""
     bpp: Series = field(default_factory=Series)
+    protection: Series = field(default_factory=Series)
+    """Share of a frame's packets that are parity."""
     psnr: Series = field(default_factory=lambda: Series(PSNR_WINDOW))
     """dB, of the measured frames."""
 
@@ -120,6 +126,8 @@ class SendStats:
             "psnr_db": _rounded(self.psnr.mean(now)),
             "encode_ms": _milliseconds(self.encode.mean(now)),
             "frame_bytes": None if frame_bytes is None else round(frame_bytes),
+            "loss": _rounded(self.loss, 4),
+            "fec": _rounded(self.protection.mean(now), 4),
         }
 
 
@@ -130,6 +138,12 @@ class ReceiveStats:
     decoded: int = 0
     malformed: int = 0
     """Messages that were no packets."""
+    slices: int = 0
+    """Those of the decoded frames."""
+    concealed: Series = field(default_factory=Series)
+    """Slices of a decoded frame that were lost, and shown as in the frame before."""
+    restored: int = 0
+    """Lost packets that parity made up for."""
     drops: Drops = field(default_factory=Drops)
     decode: Series = field(default_factory=Series)
     """Seconds in the decoder."""
@@ -148,7 +162,15 @@ class ReceiveStats:
             "bitrate_bps": round(8 * self.wire.per_second(now, started)[1]),
             "decode_ms": _milliseconds(self.decode.mean(now)),
             "latency_ms": _milliseconds(self.latency.mean(now)),
+            "concealed": _rounded(self.concealed.per_second(now, started)[1]),
+            "concealed_share": _rounded(self.concealed_share, 5),
+            "restored": self.restored,
         }
+
+    @property
+    def concealed_share(self) -> float:
+        """Share of all slices shown that were concealed, 0..1."""
+        return self.concealed.total / self.slices if self.slices else 0.0
 
     def summary(self) -> dict[str, object]:
         """The figures of the whole run; a loopback child sends them to its server."""
@@ -157,6 +179,8 @@ class ReceiveStats:
             "malformed": self.malformed,
             "dropped": dict(self.drops.by_reason),
             "dropped_after_first_second": self.drops.after_first_second,
+            "concealed_share": _rounded(self.concealed_share, 5),
+            "restored": self.restored,
             "wire_bytes": round(self.wire.total),
             "decode_ms": self.decode.percentiles_ms(),
             "latency_ms": self.latency.percentiles_ms(),

@@ -3,6 +3,12 @@
 A page acknowledges each picture it has drawn; of each kind it gets no more than two
 ahead of that. The newest wins: what a page has no room for is skipped, and what no
 page has room for is not even coded.
+
+Why JPEG: for a picture of 640x480 the server spends 2.0 ms to make and send JPEG of
+quality 95, 4:4:4 (124 kB), 0.45 ms for I420 (461 kB), 0.75 ms for RGBX (1,229 kB), and
+the page 17, 13 and 36 ms to show it. Two views at 30 frames a second so cost 12 % of a
+core. I420 has lost half the chroma, which the laboratory would show as the codec's doing,
+and browsers read it on localhost and https alone.
 """
 
 import asyncio
@@ -16,7 +22,8 @@ from dataclasses import dataclass
 import cv2
 from aiohttp import web
 
-from confcodec.call.pipeline import NewestQueue, ReceivedFrame
+from confcodec.call.newest import NewestQueue
+from confcodec.call.pipeline import ReceivedFrame
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.wire.pictures import DECODED, ORIGINAL, Picture, pack
 
@@ -49,10 +56,14 @@ def code_shot(shot: Shot) -> bytes:
     """The picture message of a shot."""
     if shot.pixels is None:
         return shot.message
-    # JPEG at quality 95, 4:4:4: near enough to the original for the eye; 2 ms at 640x480.
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(shot.pixels, cv2.COLOR_RGB2BGR), _JPEG)
     capture_us = max(0, round(shot.capture_time * 1e6))
-    return pack(Picture(shot.kind, shot.number, capture_us, jpeg.tobytes()))
+    return pack(Picture(shot.kind, shot.number, capture_us, jpeg_of(shot.pixels)))
+
+
+def jpeg_of(pixels: Pixels) -> bytes:
+    """JPEG at quality 95, 4:4:4: near enough to the original for the eye; 2 ms at 640x480."""
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), _JPEG)
+    return jpeg.tobytes()
 
 
 def decoded_shot(frame: ReceivedFrame) -> Shot:
@@ -147,10 +158,16 @@ class Views:
         loop = asyncio.get_running_loop()
         try:
             while True:
-                for shot in await self._jobs.get():
-                    message = await loop.run_in_executor(self._pool, code_shot, shot)
-                    for page in self.pages:
-                        page.picture(shot.kind, shot.number, message)
+                shots = await self._jobs.get()
+                messages = [
+                    await loop.run_in_executor(self._pool, code_shot, shot)
+                    for shot in shots
+                ]
+                for page in self.pages:
+                    # Half a pair would be compared with another frame's half.
+                    if all(page.has_room(shot.kind) for shot in shots):
+                        for shot, message in zip(shots, messages, strict=True):
+                            page.picture(shot.kind, shot.number, message)
         finally:
             self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -108,6 +108,18 @@ def join(parts: Sequence[bytes | None]) -> tuple[Header, list[bytes | None]]:
     return header, [part and part[_HEADER.size :] for part in parts]
 
 
+def whole_bitstream(parts: Sequence[bytes | None]) -> bytes:
+    """The bitstream that `split` cut into these parts, all of them there.
+
+    A classical codec has one part, its bitstream.
+    """
+    first = parts[0] or b""
+    if first[:1] != MAGIC:
+        return first
+    header, payloads = join(parts)
+    return pack(header, [payload or b"" for payload in payloads])
+
+
 def unpack(bitstream: bytes) -> tuple[Header, list[bytes]]:
     """Check a bitstream, untrusted, and take it apart; the inverse of `pack`.
 

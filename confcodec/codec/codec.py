@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from confcodec.codec.frame import Pixels
 from confcodec.errors import BitstreamError
+from confcodec.share import share_path
 
 QUALITIES = 64
 """Quality runs from 0, the fewest bits, to 63, the best picture."""
 
-CODECS = ("rt", "jpeg", "webp")
+CODECS = ("rt", "cae", "jpeg", "webp", "jpeg2000", "avif")
 """The names `Codec.load` knows, the default first."""
 
 
@@ -41,6 +44,8 @@ class Codec(ABC):
     """
 
     info: CodecInfo
+    on_stage: Callable[[str], None] | None = None
+    """Called as a stage of the work ends, with its name; for those who measure."""
 
     @abstractmethod
     def encode(self, pixels: Pixels, quality: int) -> bytes:
@@ -61,6 +66,10 @@ class Codec(ABC):
         Raises:
             BitstreamError: these bytes are no whole bitstream of this codec.
         """
+
+    def _stage(self, name: str) -> None:
+        if self.on_stage:
+            self.on_stage(name)
 
     def split(self, bitstream: bytes) -> list[bytes]:
         """Cut what `encode` returned into parts that decode without each other.
@@ -105,15 +114,20 @@ class Codec(ABC):
         Raises:
             ValueError: no codec or device of that name.
             WeightsError: the weights cannot be used.
+            ConfcodecError: the codec's library is not installed.
         """
         if name == "rt":
             from confcodec.codec.rt_codec import load_rt
 
             return load_rt(device, weights=weights, threads=threads)
-        if name in CODECS:
-            from confcodec.codec.classic import ClassicCodec
+        if name == "cae":
+            from confcodec.codec.cae_codec import load_cae
 
-            return ClassicCodec(name)
+            return load_cae(device, weights=weights, threads=threads)
+        if name in CODECS:
+            from confcodec.codec.classic import load_classic
+
+            return load_classic(name)
         raise ValueError(f"no codec {name!r}; choose one of {', '.join(CODECS)}")
 
 
@@ -123,8 +137,26 @@ def check_quality(quality: int) -> None:
         raise ValueError(f"quality {quality} is outside 0..{QUALITIES - 1}")
 
 
+def installed_codecs() -> tuple[str, ...]:
+    """Those of `CODECS` whose weights or library are here."""
+    there = {"jpeg", "webp", *_model_names().values()}
+    if find_spec("imagecodecs") is not None:
+        there |= {"jpeg2000", "avif"}
+    return tuple(name for name in CODECS if name in there)
+
+
+@cache
+def _model_names() -> dict[str, str]:
+    """The codec of each weights file that ships, by the 8 hex digits of its hash."""
+    files = share_path("weights").glob("*-????????.safetensors")
+    names = (path.stem.rpartition("-") for path in files)
+    return {digits: name for name, _, digits in names}
+
+
 def codec_of(bitstream: bytes) -> str:
     """Name the codec that wrote a bitstream, from its first bytes.
+
+    The learned ones differ by their model; one that does not ship counts as the default.
 
     Raises:
         BitstreamError: no codec of `CODECS` starts its bitstreams like that.
@@ -132,11 +164,15 @@ def codec_of(bitstream: bytes) -> str:
     from confcodec.codec.bitstream import MAGIC
 
     if bitstream[:1] == MAGIC:
-        return "rt"
+        return _model_names().get(bitstream[2:6].hex(), CODECS[0])
     if bitstream[:2] == b"\xff\xd8":
         return "jpeg"
     if bitstream[:4] == b"RIFF" and bitstream[8:12] == b"WEBP":
         return "webp"
+    if bitstream[:4] == b"\xff\x4f\xff\x51":
+        return "jpeg2000"
+    if bitstream[4:12] == b"ftypavif":
+        return "avif"
     raise BitstreamError(
         "the bytes start like no bitstream of confcodec; was another program's file sent?"
     )

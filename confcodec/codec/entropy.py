@@ -19,7 +19,6 @@ from typing import Any
 import constriction
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from confcodec.codec.scales import FIRST_CODED, ROWS
 from confcodec.errors import BitstreamError
@@ -62,7 +61,7 @@ class EntropyCoder:
         self._z_max = (tables.z.shape[2] - 1) // 2
 
     def encode(
-        self, z: IntArray, bucket: int, symbols: SymbolArray, rows: RowArray
+        self, z: IntArray, bucket: int, symbols: SymbolArray | IntArray, rows: RowArray
     ) -> bytes:
         """Code one slice.
 
@@ -142,10 +141,9 @@ class SliceDecoder:
 def _by_row(rows: RowArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Positions of the coded symbols sorted by row, and how many each row has."""
     coded = np.flatnonzero(rows >= FIRST_CODED)
-    # torch's stable sort of bytes takes a third of the time of NumPy's.
-    in_order, order = torch.sort(torch.from_numpy(rows[coded]), stable=True)
-    starts = np.searchsorted(in_order.numpy(), np.arange(ROWS + 1))
-    return coded[order.numpy()], np.diff(starts)
+    own = rows[coded]
+    # A stable sort of bytes is a radix sort: 0.06 ms for 25,000, torch's takes 0.9.
+    return coded[np.argsort(own, kind="stable")], np.bincount(own, minlength=ROWS)
 
 
 def _model(frequencies: IntArray) -> Any:

@@ -97,7 +97,7 @@ class ScaleNet(nn.Module):
         """
         layers = self.integers()
         bias = self.bias_integers(quality)
-        sums = self._sums(z_hat, bias, layers, exact=False)
+        sums = self._sums(z_hat, bias, layers)
         return bounded(
             sums / (1 << (_WEIGHT_BITS + _ACTIVATION_BITS)), 0.0, ROWS - 1e-3
         )
@@ -108,15 +108,30 @@ class ScaleNet(nn.Module):
 
         Args:
             z_hat: (B, Z, h, w) float32 integers in -Z_MAX..Z_MAX.
-            bias: (1, 4 * hidden) float32 integers, the first layer's at this quality.
-            layers: what `integers` returned when the weights were frozen.
+            bias: (4 * hidden,) the first layer's at this quality, from `fold_bias`.
+            layers: what `fold` made of the frozen integers.
 
         Returns:
-            (B, M, 4h, 4w) uint8 in 0..63.
+            (B, M, 4h, 4w) float32 integers in 0..63.
         """
-        sums = self._sums(z_hat, bias, layers, exact=True)
-        sums = (sums * 2.0 ** -(_WEIGHT_BITS + _ACTIVATION_BITS)).floor_()
-        return sums.clamp_(0, ROWS - 1).to(torch.uint8)
+        hidden = self.mix1.in_channels
+
+        def layer(a: Tensor, name: str) -> Tensor:
+            weight, bias = layers[f"{name}.weight"], layers[f"{name}.bias"]
+            if name.startswith("mix"):
+                a = F.conv2d(a, weight, bias, padding=1, groups=hidden)
+            else:
+                a = F.conv2d(a, weight, bias)
+            return a
+
+        def requantise(a: Tensor) -> Tensor:
+            return a.floor_().clamp_(0, _ACTIVATION_MAX)
+
+        a = requantise(F.conv2d(z_hat, layers["up1.weight"], bias))
+        a = requantise(layer(F.pixel_shuffle(a, 2), "mix1"))
+        a = requantise(layer(a, "up2"))
+        a = requantise(layer(F.pixel_shuffle(a, 2), "mix2"))
+        return layer(a, "out").floor_().clamp_(0, ROWS - 1)
 
     def integers(self) -> dict[str, Tensor]:
         """Every weight and bias but the first bias as float32 integers."""
@@ -137,27 +152,35 @@ class ScaleNet(nn.Module):
             self.up1_bias(quality), _WEIGHT_BITS + _ACTIVATION_BITS, _BIAS_MAX
         )
 
-    def _sums(
-        self, z_hat: Tensor, bias: Tensor, layers: dict[str, Tensor], exact: bool
-    ) -> Tensor:
+    def _sums(self, z_hat: Tensor, bias: Tensor, layers: dict[str, Tensor]) -> Tensor:
         hidden = self.mix1.in_channels
         with torch.autocast(z_hat.device.type, enabled=False):
             a = z_hat.float() * (1 << _ACTIVATION_BITS)
             a = F.conv2d(a, layers["up1.weight"]) + bias[:, :, None, None]
-            a = F.pixel_shuffle(_requantise(a, exact), 2)  # (B, hidden, 2h, 2w)
+            a = F.pixel_shuffle(_requantise(a), 2)  # (B, hidden, 2h, 2w)
             a = F.conv2d(
                 a, layers["mix1.weight"], layers["mix1.bias"], padding=1, groups=hidden
             )
-            a = F.conv2d(
-                _requantise(a, exact), layers["up2.weight"], layers["up2.bias"]
-            )
-            a = F.pixel_shuffle(_requantise(a, exact), 2)  # (B, hidden, 4h, 4w)
+            a = F.conv2d(_requantise(a), layers["up2.weight"], layers["up2.bias"])
+            a = F.pixel_shuffle(_requantise(a), 2)  # (B, hidden, 4h, 4w)
             a = F.conv2d(
                 a, layers["mix2.weight"], layers["mix2.bias"], padding=1, groups=hidden
             )
-            return F.conv2d(
-                _requantise(a, exact), layers["out.weight"], layers["out.bias"]
-            )
+            return F.conv2d(_requantise(a), layers["out.weight"], layers["out.bias"])
+
+
+def fold(layers: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Work the shifts between layers into the integers: exact, for they are powers of 2."""
+    folded = {name: value * 2.0**-_WEIGHT_BITS for name, value in layers.items()}
+    folded["up1.weight"] *= 1 << _ACTIVATION_BITS
+    for name in ("out.weight", "out.bias"):
+        folded[name] *= 2.0**-_ACTIVATION_BITS
+    return folded
+
+
+def fold_bias(bias: Tensor) -> Tensor:
+    """The same for `bias_integers`."""
+    return bias * 2.0**-_WEIGHT_BITS
 
 
 def _quantise(x: Tensor, bits: int, limit: int) -> Tensor:
@@ -165,9 +188,6 @@ def _quantise(x: Tensor, bits: int, limit: int) -> Tensor:
     return straight_through(x.round(), x)
 
 
-def _requantise(sums: Tensor, exact: bool) -> Tensor:
-    scaled = sums * 2.0**-_WEIGHT_BITS
-    if exact:
-        return scaled.floor_().clamp_(0, _ACTIVATION_MAX)
-    scaled = scaled.clamp(0, _ACTIVATION_MAX)
+def _requantise(sums: Tensor) -> Tensor:
+    scaled = (sums * 2.0**-_WEIGHT_BITS).clamp(0, _ACTIVATION_MAX)
     return straight_through(scaled.floor(), scaled)

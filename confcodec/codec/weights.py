@@ -8,6 +8,8 @@ Reading one runs no code.
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -84,9 +86,13 @@ def save_weights(model: RtModel, tables: Tables, folder: Path) -> Path:
             torch.int32
         )
     metadata = {"format": _FORMAT, "config": json.dumps(asdict(model.config))}
-    content = save(tensors, metadata)
+    return write_named(save(tensors, metadata), model.config.name, folder)
+
+
+def write_named(content: bytes, name: str, folder: Path) -> Path:
+    """Write a weights file to `folder`, named by its hash; the file."""
     digest = hashlib.sha256(content).hexdigest()
-    path = folder / f"{model.config.name}-{digest[:8]}.safetensors"
+    path = folder / f"{name}-{digest[:8]}.safetensors"
     path.write_bytes(content)
     return path
 
@@ -96,6 +102,20 @@ def load_weights(path: Path) -> Weights:
 
     Raises:
         WeightsError: missing, damaged, renamed, or of another format.
+    """
+    content, model_hash = read_named(path)
+    with unusable(path):
+        config = RtConfig(**json.loads(metadata_of(content, _FORMAT)["config"]))
+        return _assemble(
+            path.name.removesuffix(".safetensors"), model_hash, config, load(content)
+        )
+
+
+def read_named(path: Path) -> tuple[bytes, bytes]:
+    """A weights file whose name fits its hash, and the first 4 bytes of that.
+
+    Raises:
+        WeightsError: missing, damaged or renamed.
     """
     try:
         content = path.read_bytes()
@@ -110,24 +130,27 @@ def load_weights(path: Path) -> Weights:
             f"{path} is damaged or renamed: its SHA-256 begins with {digest[:4].hex()}, "
             "its name should end in that; restore the file from the repository"
         )
+    return content, digest[:4]
+
+
+def metadata_of(content: bytes, expected: str) -> dict[str, str]:
+    """The metadata of a safetensors file of the format `expected`; ValueError for others."""
+    length = int.from_bytes(content[:8], "little")
+    metadata: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
+    if metadata["format"] != expected:
+        raise ValueError(f"format {metadata['format']}, this release reads {expected}")
+    return metadata
+
+
+@contextmanager
+def unusable(path: Path) -> Iterator[None]:
+    """Whatever goes wrong with the contents of a weights file becomes a WeightsError."""
     try:
-        config = _config(content)
-        tensors = load(content)
-        return _assemble(
-            path.name.removesuffix(".safetensors"), digest[:4], config, tensors
-        )
+        yield
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise WeightsError(
             f"{path} holds no weights this release can use ({error}); pass the file of this release"
         ) from error
-
-
-def _config(content: bytes) -> RtConfig:
-    length = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + length])["__metadata__"]
-    if metadata["format"] != _FORMAT:
-        raise ValueError(f"format {metadata['format']}, this release reads {_FORMAT}")
-    return RtConfig(**json.loads(metadata["config"]))
 
 
 def _assemble(

@@ -24,6 +24,11 @@ LINES = (
     ("decode", "{decode_ms[p50]} ms median, {decode_ms[p95]} ms 95th percentile"),
     ("latency", "{latency_ms[p50]} ms median, {latency_ms[p95]} ms 95th percentile"),
     ("rate", "{bitrate_bps} bits a second on the wire, {bpp} bits a pixel"),
+    (
+        "loss",
+        "{loss:.1%} of packets, {parity} of {packets} were parity; {concealed_share:.2%} "
+        "of slices concealed",
+    ),
     ("PSNR", "{psnr_db} dB, mean of {psnr_samples} frames"),
     ("codec", "{codec} ({model}) on {device}, {dtype}, threads: {threads}"),
 )
@@ -34,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `confcodec bench`."""
     add_call_arguments(parser, sink="null")
     parser.set_defaults(source="demo", seconds=DEFAULT_SECONDS)
+    parser.add_argument(
+        "--no-network",
+        action="store_true",
+        help="no call: time the codec alone, stage by stage",
+    )
     add_json_argument(parser)
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
-from confcodec.codec.rt_codec import load_rt
+from confcodec.codec.codec import Codec
 from confcodec.lab.checkpoint import read_checkpoint
-from confcodec.lab.data import find_pictures, read_picture
 from confcodec.lab.evaluation import measure
 from confcodec.lab.loss import LMBDA_HIGH, LMBDA_LOW
 from confcodec.lab.trainer import MODELS
+from confcodec.media.picture import find_pictures, read_picture
 
 _QUALITIES = (0, 7, 14, 21, 28, 35, 42, 49, 56, 63)
 
@@ -69,7 +69,7 @@ def _usable(data: Path, patch: int) -> int:
 
 
 def _figures(weights: Path, val: Path) -> str:
-    codec = load_rt("auto", weights=weights)
+    codec = Codec.load(weights.stem.rpartition("-")[0], weights=weights)
     pictures = [read_picture(path) for path in find_pictures(val)]
     lines = [
         f"Means over {len(pictures)} validation pictures, whole bytes, RGB PSNR, "

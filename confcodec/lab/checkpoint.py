@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from confcodec.codec.rt import RtModel
 from confcodec.errors import ConfcodecError
+from confcodec.lab.models import Model
 from confcodec.lab.train import TrainSettings
 
 
@@ -16,18 +16,18 @@ from confcodec.lab.train import TrainSettings
 class TrainState:
     """All that a resumed run needs."""
 
-    model: RtModel
+    model: Model
     """The weights being trained."""
-    average: RtModel
+    average: Model
     """Their exponential moving average."""
     optimizer: torch.optim.AdamW
     """With its moments."""
-    generator: torch.Generator
-    """Draws patches and qualities; the noise comes from torch's own."""
     step: int = 0
     """Steps done."""
     seconds: float = 0.0
     """Time they took, over all parts of the run."""
+    norm: float = 0.0
+    """Running mean of the gradient's norm."""
     best: float = math.inf
     """Lowest validation loss so far."""
 
@@ -39,8 +39,6 @@ def save_checkpoint(state: TrainState, settings: TrainSettings, path: Path) -> N
         "model": state.model.state_dict(),
         "average": state.average.state_dict(),
         "optimizer": state.optimizer.state_dict(),
-        "generator": state.generator.get_state(),
-        "torch_generator": torch.get_rng_state(),
         "step": state.step,
         "seconds": state.seconds,
         "best": state.best,
@@ -76,8 +74,6 @@ def load_checkpoint(state: TrainState, path: Path, device: torch.device) -> None
         state.model.load_state_dict(bundle["model"])
         state.average.load_state_dict(bundle["average"])
         state.optimizer.load_state_dict(bundle["optimizer"])
-        state.generator.set_state(bundle["generator"].cpu())
-        torch.set_rng_state(bundle["torch_generator"].cpu())
         state.step, state.seconds = bundle["step"], bundle["seconds"]
         state.best = bundle["best"]
     except (KeyError, RuntimeError, ValueError) as error:

@@ -8,47 +8,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from confcodec.codec.frame import Pixels
 from confcodec.errors import ConfcodecError
+from confcodec.media.picture import find_pictures, read_picture
 
 logger = logging.getLogger(__name__)
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
-
 _SHRINK_SHARE = 0.35
 _WEIGHT_LIMIT = 600 * 600
-
-
-def find_pictures(folder: Path) -> list[Path]:
-    """Every picture file below a folder, sorted by path.
-
-    Raises:
-        ConfcodecError: no such folder, or no picture in it.
-    """
-    if not folder.is_dir():
-        raise ConfcodecError(f"{folder} is no folder; name one that holds pictures")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
-    if not found:
-        raise ConfcodecError(
-            f"{folder} holds no picture ({', '.join(sorted(PICTURES))})"
-        )
-    return found
-
-
-def read_picture(path: Path) -> Pixels:
-    """A picture file as uint8 RGB (H, W, 3).
-
-    Raises:
-        ConfcodecError: the file cannot be read as a picture.
-    """
-    try:
-        with Image.open(path) as image:
-            return np.array(image.convert("RGB"))
-    except (OSError, Image.DecompressionBombError) as error:
-        raise ConfcodecError(f"{path} cannot be read as a picture: {error}") from error
 
 
 class Patches:
@@ -79,11 +48,10 @@ class Patches:
         self._weights = torch.tensor(areas, dtype=torch.float32)
 
     def batch(self, size: int, generator: torch.Generator) -> Tensor:
-        """(size, 3, patch, patch) float32 in [0, 1], channels-last."""
+        """(size, 3, patch, patch) uint8, channels-last."""
         chosen = torch.multinomial(self._weights, size, True, generator=generator)
         patches = [self._patch(self.pictures[i], generator) for i in chosen.tolist()]
-        batch = torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2)
-        return batch.float().div_(255)
+        return torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2)
 
     def _patch(self, pixels: Pixels, generator: torch.Generator) -> Pixels:
         draws = torch.rand(5, generator=generator).tolist()

@@ -1,142 +1,246 @@
-"""Rate-distortion figures of the codecs, measured side by side."""
+"""Figures of codecs, one row for each picture, codec and quality, by whole bytes."""
 
-import argparse
+import hashlib
 import json
+import math
+import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-import bjontegaard
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
-from confcodec.codec.codec import CODECS, QUALITIES, Codec
-from confcodec.codec.frame import Pixels
-from confcodec.codec.metrics import bpp, psnr
+from confcodec.codec.classic import VARIANTS, load_classic
+from confcodec.codec.codec import CODECS, Codec, CodecInfo
+from confcodec.codec.frame import Pixels, check_size
+from confcodec.codec.metrics import bpp, ms_ssim, psnr
 from confcodec.errors import ConfcodecError
-from confcodec.lab.data import find_pictures, read_picture
+from confcodec.media.picture import read_picture
+
+LOSSLESS_DB = 100.0
+"""Stands for an infinite PSNR, so that means exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One picture coded and decoded once."""
+
+    picture: str
+    """Path below the folder."""
+    digest: str
+    """Of the picture's file, which may move or be renamed."""
+    codec: str
+    """One of `CODECS` or of the variants."""
+    model: str
+    """Weights with their hash, or the library and its version."""
+    device: str
+    dtype: str
+    threads: int
+    quality: int
+    bytes: int
+    bpp: float
+    """Whole bytes over unpadded pixels."""
+    psnr_db: float
+    """RGB, 8 bits."""
+    ms_ssim: float
+    """RGB; nan where the picture is too small."""
+    encode_ms: float
+    decode_ms: float
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for two rows that measure the same thing."""
+        codec = (self.codec, self.model, self.device, self.dtype, self.threads)
+        return (self.digest, self.quality, *codec)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One codec at one quality: means over the pictures."""
+    """One codec at one quality: means over pictures."""
 
     codec: str
     quality: int
     bpp: float
-    """Whole bytes over unpadded pixels."""
     psnr_db: float
-    """RGB, 8 bits, mean of the pictures' values."""
+    """Mean of the pictures' values."""
+    ms_ssim: float
     encode_ms: float
     decode_ms: float
 
 
-def measure(codec: Codec, pictures: Sequence[Pixels], quality: int) -> Point:
-    """Code and decode every picture once."""
-    rows = []
-    for pixels in pictures:
-        began = time.perf_counter()
-        bitstream = codec.encode(pixels, quality)
-        encoded = time.perf_counter()
-        decoded = codec.decode(bitstream)
-        done = time.perf_counter()
-        rows.append(
-            (
-                bpp(bitstream, pixels),
-                psnr(pixels, decoded),
-                1e3 * (encoded - began),
-                1e3 * (done - encoded),
-            )
-        )
-    rate, quality_db, encode_ms, decode_ms = (
-        float(mean) for mean in np.mean(rows, axis=0)
-    )
-    return Point(codec.info.codec, quality, rate, quality_db, encode_ms, decode_ms)
+def codecs_of(rows: Iterable[Row]) -> list[CodecInfo]:
+    """The codecs that rows were measured with, in the order they come."""
+    infos = [CodecInfo(r.codec, r.model, r.device, r.dtype, r.threads) for r in rows]
+    return list(dict.fromkeys(infos))
 
 
-def bd_rate(anchor: Sequence[Point], test: Sequence[Point]) -> float:
-    """Mean rate difference, in percent, of `test` against `anchor` at equal PSNR.
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How codecs are loaded, in every process alike."""
 
-    Bjontegaard's measure (VCEG-M33), log-rate interpolated by monotone cubics
-    over the PSNR range that both curves cover; nan where they share none.
+    device: str = "auto"
+    threads: int | None = None
+    weights: tuple[Path, ...] = ()
+    """Each is for the codec that its file name begins with."""
+
+
+def load_codec(name: str, settings: Settings) -> Codec:
+    """One of `CODECS`, or of the classic variants that only comparisons need.
+
+    Raises:
+        ConfcodecError: no such codec, device, library or weights.
     """
-    curves = []
-    for points in (anchor, test):
-        ordered = sorted({point.psnr_db: point.bpp for point in points}.items())
-        curves += [[rate for _, rate in ordered], [quality for quality, _ in ordered]]
-    low = max(curves[1][0], curves[3][0])
-    if low >= min(curves[1][-1], curves[3][-1]):
-        return float("nan")
-    settings = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
-    return float(bjontegaard.bd_rate(*curves, **settings))
-
-
-def evaluate_command(arguments: argparse.Namespace) -> int:
-    """Measure, print a table of points and of BD-rates, write the JSON file."""
-    names = arguments.codecs.split(",")
-    qualities = _qualities(arguments.qualities)
-    if unknown := [name for name in names if name not in CODECS]:
+    if name in VARIANTS:
+        return load_classic(name)
+    if name not in CODECS:
         raise ConfcodecError(
-            f"no codec {unknown[0]!r}; choose from {', '.join(CODECS)}"
+            f"no codec {name!r}; choose from {', '.join(CODECS + VARIANTS)}"
         )
-    pictures = [read_picture(path) for path in find_pictures(arguments.folder)]
-    options = {"weights": arguments.weights, "threads": arguments.threads}
-    codecs = [Codec.load(name, arguments.device, **options) for name in names]
-    points: dict[str, list[Point]] = {name: [] for name in names}
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("coding", total=len(codecs) * len(qualities))
-        for codec in codecs:
-            for quality in qualities:
-                points[codec.info.codec].append(measure(codec, pictures, quality))
-                progress.advance(task)
-    differences = {name: bd_rate(points[name], points[names[0]]) for name in names[1:]}
-    _print(points, differences, len(pictures))
-    if arguments.json:
-        report = {
-            "pictures": len(pictures),
-            "codecs": [asdict(codec.info) for codec in codecs],
-            "points": [asdict(point) for name in names for point in points[name]],
-            "bd_rate_percent": {
-                f"{names[0]} against {k}": v for k, v in differences.items()
-            },
-        }
-        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
-    return 0
-
-
-def _qualities(text: str) -> list[int]:
+    mine = [p for p in settings.weights if p.name.rpartition("-")[0] == name]
     try:
-        qualities = [int(part) for part in text.split(",")]
-    except ValueError:
-        qualities = [-1]
-    if not all(0 <= quality < QUALITIES for quality in qualities):
-        raise ConfcodecError(
-            f"--qualities {text}: give whole numbers from 0 to {QUALITIES - 1}"
+        return Codec.load(
+            name,
+            settings.device,
+            weights=mine[0] if mine else None,
+            threads=settings.threads,
         )
-    return qualities
+    except ValueError as error:
+        raise ConfcodecError(str(error)) from error
 
 
-def _print(
-    points: dict[str, list[Point]], differences: dict[str, float], count: int
-) -> None:
-    table = Table(title=f"means over {count} pictures, whole bytes")
-    for column in ("codec", "quality", "bpp", "PSNR dB", "encode ms", "decode ms"):
-        table.add_column(column, justify="left" if column == "codec" else "right")
-    for name, rows in points.items():
-        for p in rows:
-            cells = (
-                f"{p.bpp:.4f}",
-                f"{p.psnr_db:.2f}",
-                f"{p.encode_ms:.1f}",
-                f"{p.decode_ms:.1f}",
-            )
-            table.add_row(name, str(p.quality), *cells)
-    console = Console()
-    console.print(table)
-    for other, percent in differences.items():
-        console.print(
-            f"BD-rate of {next(iter(points))} against {other}: {percent:+.1f} %"
-        )
+def measure_row(
+    codec: Codec, pixels: Pixels, quality: int, picture: str = "", digest: str = ""
+) -> Row:
+    """Code and decode one picture once."""
+    began = time.perf_counter()
+    bitstream = codec.encode(pixels, quality)
+    encoded = time.perf_counter()
+    decoded = codec.decode(bitstream)
+    done = time.perf_counter()
+    info = codec.info
+    return Row(
+        picture,
+        digest,
+        info.codec,
+        info.model,
+        info.device,
+        info.dtype,
+        info.threads,
+        quality,
+        len(bitstream),
+        bpp(bitstream, pixels),
+        min(psnr(pixels, decoded), LOSSLESS_DB),
+        ms_ssim(pixels, decoded),
+        1e3 * (encoded - began),
+        1e3 * (done - encoded),
+    )
+
+
+def measure(codec: Codec, pictures: Sequence[Pixels], quality: int) -> Point:
+    """Means over pictures, each coded and decoded once."""
+    return mean_point([measure_row(codec, pixels, quality) for pixels in pictures])
+
+
+def mean_point(rows: Sequence[Row]) -> Point:
+    """The mean of rows of one codec and quality."""
+    figures = [(r.bpp, r.psnr_db, r.ms_ssim, r.encode_ms, r.decode_ms) for r in rows]
+    columns = list(zip(*figures, strict=True))
+    # Small pictures have no MS-SSIM; the others' mean stands for all.
+    columns[2] = tuple(v for v in columns[2] if not math.isnan(v)) or (math.nan,)
+    means = [float(np.mean(column)) for column in columns]
+    return Point(rows[0].codec, rows[0].quality, *means)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture by one codec, at the qualities that are still missing."""
+
+    folder: Path
+    picture: str
+    codec: str
+    qualities: tuple[int, ...]
+    settings: Settings
+
+
+def read_codable(path: Path) -> Pixels:
+    """A picture file that every codec can code.
+
+    Raises:
+        CaptureError: no picture.
+        ConfcodecError: too small or too large.
+    """
+    pixels = read_picture(path)
+    try:
+        check_size(pixels.shape[1], pixels.shape[0])
+    except ValueError as error:
+        raise ConfcodecError(f"{path}: {error}") from error
+    return pixels
+
+
+def digest_of(path: Path) -> str:
+    """12 hex digits that tell files apart."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def run_job(job: Job) -> list[Row]:
+    """The rows of a job; runs in a worker process, which keeps its codecs."""
+    pixels = read_codable(job.folder / job.picture)
+    codec = _codec_of_this_process(job.codec, job.settings)
+    digest = digest_of(job.folder / job.picture)
+    return [
+        measure_row(codec, pixels, quality, job.picture, digest)
+        for quality in job.qualities
+    ]
+
+
+def run_jobs(jobs: Sequence[Job], workers: int) -> Iterator[list[Row]]:
+    """The rows of all jobs as they are done, measured by some processes or by this one."""
+    if workers <= 1:
+        yield from map(run_job, jobs)
+        return
+    # A forked child would share torch's thread pools, and hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context) as pool:
+        futures = [pool.submit(run_job, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def read_rows(path: Path) -> dict[tuple[object, ...], Row]:
+    """Rows that an earlier run left, by key; a line cut off by its end is passed over."""
+    rows = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            try:
+                row = Row(**json.loads(line))
+            except (ValueError, TypeError):
+                continue
+            rows[row.key] = row
+    return rows
+
+
+def append_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Add rows to a JSON-lines file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.writelines(json.dumps(asdict(row)) + "\n" for row in rows)
+
+
+_codecs: dict[tuple[str, Settings], Codec] = {}
+
+
+def _codec_of_this_process(name: str, settings: Settings) -> Codec:
+    key = (name, settings)
+    if key not in _codecs:
+        _codecs[key] = load_codec(name, settings)
+    return _codecs[key]
+
+
+def codec_info(name: str, settings: Settings) -> CodecInfo:
+    """What a codec, loaded in this process, says of itself."""
+    return _codec_of_this_process(name, settings).info

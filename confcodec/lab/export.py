@@ -23,6 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="batches of 8 patches to count (default 160)",
     )
     parser.add_argument(
+        "--also",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CHECKPOINT",
+        help="cae: a further net; the best of all codes each picture",
+    )
+    parser.add_argument(
         "--resume", type=Path, help="write a small checkpoint here, too"
     )
 
@@ -33,9 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
     from confcodec.lab.checkpoint import shrink_checkpoint
     from confcodec.lab.freeze import freeze
 
-    path = freeze(
-        arguments.checkpoint, arguments.data, arguments.out, arguments.batches
-    )
+    where = (arguments.data, arguments.out, arguments.batches)
+    if arguments.also:
+        from confcodec.lab.freeze_cae import freeze_ensemble
+
+        path = freeze_ensemble([arguments.checkpoint, *arguments.also], *where)
+    else:
+        path = freeze(arguments.checkpoint, *where)
     write_card(path, arguments.checkpoint, arguments.data, arguments.val)
     if arguments.resume:
         shrink_checkpoint(arguments.checkpoint, arguments.resume)

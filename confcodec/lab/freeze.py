@@ -15,11 +15,13 @@ from rich.console import Console
 from rich.progress import track
 
 from confcodec.codec.bands import compress, to_bands
+from confcodec.codec.cae import CaeModel
 from confcodec.codec.codec import QUALITIES
 from confcodec.codec.entropy import TOTAL, IntArray, Tables
-from confcodec.codec.rt import RtModel, row_scale
+from confcodec.codec.rt import RtModel, row_scale, to_model
 from confcodec.codec.scales import ROWS, Z_MAX
 from confcodec.codec.weights import save_weights
+from confcodec.lab.checkpoint import read_checkpoint
 from confcodec.lab.data import Patches
 from confcodec.lab.trainer import load_average
 
@@ -41,7 +43,14 @@ def freeze(
         ConfcodecError: no checkpoint, or no usable pictures.
     """
     model = load_average(checkpoint)
+    trained = read_checkpoint(checkpoint, torch.device("cpu"))["settings"]["patch"]
+    # What it was trained on may be smaller than the usual patches.
+    patch = min(patch, trained)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if isinstance(model, CaeModel):
+        from confcodec.lab.freeze_cae import freeze_cae
+
+        return freeze_cae([model], Patches(data, patch), batches, out)
     tables = gather_tables(model, Patches(data, patch), batches)
     out.mkdir(parents=True, exist_ok=True)
     return save_weights(model, tables, out)
@@ -55,7 +64,7 @@ def gather_tables(model: RtModel, patches: Patches, batches: int) -> Tables:
     y_counts = np.zeros((ROWS, SUPPORT_MAX + 1))
     console = Console(stderr=True)
     for i in track(range(batches), "counting symbols", console=console):
-        x = patches.batch(8, generator)
+        x = to_model(patches.batch(8, generator))
         # All patches of a batch at one quality, the qualities spread evenly.
         quality = (i * 37 + 5) % QUALITIES
         _count(model, x, quality, y_counts, z_counts[quality * Z_BUCKETS // QUALITIES])
@@ -111,7 +120,7 @@ def _y_tables(counts: FloatArray) -> tuple[IntArray, IntArray]:
         inner, escape = smooth[: s + 1], smooth[s + 1 :].sum() + 1e-3
         halves = inner[1:] / 2
         weights = np.concatenate([halves[::-1], inner[:1], halves, [escape]])
-        table[row, : 2 * s + 2] = _integers(weights)
+        table[row, : 2 * s + 2] = integers(weights)
     return table, support
 
 
@@ -123,7 +132,7 @@ def _z_tables(counts: FloatArray) -> IntArray:
         for channel, own in enumerate(channels):
             mean = (own @ values + 1) / (own.sum() + 1)
             prior = np.exp(-values / max(mean, 0.05))
-            table[bucket, channel] = _integers(own + 2 * prior / prior.sum())
+            table[bucket, channel] = integers(own + 2 * prior / prior.sum())
     return table
 
 
@@ -137,12 +146,12 @@ def _laplace(scale: float, limit: int) -> FloatArray:
     return mass
 
 
-def _integers(weights: FloatArray) -> IntArray:
-    """Positive integers with sum 2**16, in proportion to `weights`."""
-    spare = TOTAL - len(weights)
+def integers(weights: FloatArray, least: int = 1) -> IntArray:
+    """Integers from `least` on with sum 2**16, in proportion to `weights`."""
+    spare = TOTAL - least * len(weights)
     share = weights / weights.sum() * spare
     whole: IntArray = np.floor(share).astype(np.int32)
     order = np.argsort(whole - share)
     whole[order[: spare - whole.sum()]] += 1
-    whole += 1
+    whole += least
     return whole

@@ -33,8 +33,11 @@ def lmbda_of(quality: Tensor) -> Tensor:
 
 
 def rate_distortion(x: Tensor, out: RtOutput, quality: Tensor) -> Loss:
-    """The loss of one batch x (B, 3, H, W) coded at quality (B,)."""
-    pixels = x.shape[2] * x.shape[3]
+    """The loss of one batch x, coded at quality (B,).
+
+    x and `out.x_hat` are pictures, or patches as `to_model` makes them.
+    """
+    pixels = x[0].numel() // 3
     mse = (out.x_hat - x).square().mean((1, 2, 3))
     bpp = (out.bits_y + out.bits_z) / pixels
     lmbda = lmbda_of(quality)

@@ -15,7 +15,7 @@ def _setting(default: Any, help: str) -> Any:
 class TrainSettings:
     """Everything a training run depends on besides its pictures."""
 
-    model: str = _setting("rt", "rt, or rt-s, its small sibling")
+    model: str = _setting("rt", "rt, or rt-s, its small sibling; cae or cae-s")
     steps: int = _setting(
         1_000_000, "the step the run ends at, counted over all resumed parts"
     )
@@ -42,10 +42,19 @@ class TrainSettings:
     )
     checkpoint_minutes: float = _setting(5.0, "time between checkpoints")
     validate_minutes: float = _setting(15.0, "time between validations")
+    quality: float = _setting(
+        -1.0, "train at this quality alone, 0..63; -1 draws one for each patch"
+    )
+    mask_steps: int = _setting(
+        0, "cae: steps over which its coefficients are let in, one after the other"
+    )
+    scales_only: int = _setting(
+        0, "cae: 1 trains the scales of the rates alone, its networks rest"
+    )
     device: str = _setting("auto", "auto, cpu or cuda")
 
 
-_CHOICES = {"model": ("rt", "rt-s"), "device": ("auto", "cpu", "cuda")}
+_CHOICES = {"model": ("rt", "rt-s", "cae", "cae-s"), "device": ("auto", "cpu", "cuda")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        default=Path(".training/rt"),
-        help="folder for checkpoints and logs",
+        help="folder for checkpoints and logs (default .training/MODEL)",
     )
     parser.add_argument(
         "--resume",
@@ -80,5 +88,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     names = [setting.name for setting in fields(TrainSettings)]
     settings = TrainSettings(**{name: getattr(arguments, name) for name in names})
-    train(settings, arguments.data, arguments.val, arguments.out, arguments.resume)
+    out = arguments.out or Path(".training") / settings.model
+    train(settings, arguments.data, arguments.val, out, arguments.resume)
     return 0

@@ -1,6 +1,5 @@
 """The training loop of the learned codecs: batch, forward, R + lmbda x D, step."""
 
-import json
 import math
 import signal
 import time
@@ -9,21 +8,13 @@ from pathlib import Path
 from types import FrameType
 
 import torch
-import torch.nn.functional as F
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from torch import Tensor
 
-from confcodec.codec.bands import STRIDE
+from confcodec.codec.cae import CaeModel
 from confcodec.codec.codec import QUALITIES
 from confcodec.codec.device import keep_memory
-from confcodec.codec.rt import RtConfig, RtModel, RtOutput
+from confcodec.codec.rt import RtConfig, RtModel, to_model
 from confcodec.errors import ConfcodecError
 from confcodec.lab.checkpoint import (
     TrainState,
@@ -31,17 +22,25 @@ from confcodec.lab.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
-from confcodec.lab.data import Patches, find_pictures, read_picture, to_batch
+from confcodec.lab.data import Patches
+from confcodec.lab.distributed import Group, join_group
 from confcodec.lab.loss import Loss, rate_distortion
+from confcodec.lab.models import CAE_MODELS, Config, Model, build, coefficients_at
+from confcodec.lab.run_log import RunLog
 from confcodec.lab.train import TrainSettings
+from confcodec.lab.validate import validate
 from confcodec.lab.warm_start import klt_warm_start
+from confcodec.lab.warm_start_cae import klt_warm_start_cae
+from confcodec.media.picture import find_pictures
 
-MODELS = {
+MODELS: dict[str, Config] = {
     "rt": RtConfig(),
-    "rt-s": RtConfig("rt-s", width8=64, width16=128, latent=128, blocks8=2, blocks16=2),
+    "rt-s": RtConfig("rt-s", width8=64, width16=128, latent=192),
+    **CAE_MODELS,
 }
-VALIDATION_QUALITIES = (0, 12, 24, 36, 48, 63)
-_LOG_EVERY = 200
+_RATE_STEPS = 200
+_WILD = 8.0
+"""Times the usual norm of the gradient at which a step is left out."""
 
 
 def train(
@@ -65,19 +64,21 @@ def train(
         torch.set_num_threads(settings.threads)
     device = _device(settings.device)
     out.mkdir(parents=True, exist_ok=True)
-    console = Console(stderr=True)
     patches = Patches(data, settings.patch)
     pictures = find_pictures(val) if val else []
-    console.print(
-        f"{len(patches.pictures)} pictures of {settings.patch} pixels or more in {data}"
-    )
     if resume is None and (out / "last.pt").exists():
         resume = out / "last.pt"
-    state = start(settings, patches, device)
-    if resume is not None:
-        load_checkpoint(state, resume, device)
-        console.print(f"resumed {resume} at step {state.step}")
-    _Run(settings, state, patches, pictures, out, console).loop()
+    with join_group(device) as group:
+        console = Console(stderr=True, quiet=group.rank > 0)
+        console.print(
+            f"{len(patches.pictures)} pictures of {settings.patch} pixels or more in {data}"
+        )
+        state = start(settings, patches, device)
+        if resume is not None:
+            load_checkpoint(state, resume, device)
+            console.print(f"resumed {resume} at step {state.step}")
+        with RunLog(out, console, settings.steps, group) as log:
+            _Run(settings, state, patches, pictures, out, group, log).loop()
 
 
 def start(
@@ -87,32 +88,41 @@ def start(
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     config = MODELS[settings.model]
-    model, average = RtModel(config), RtModel(config)
-    samples = torch.cat([patches.batch(settings.batch, generator) for _ in range(24)])
-    klt_warm_start(model, samples)
+    model, average = build(config), build(config)
+    samples = [patches.batch(settings.batch, generator) for _ in range(24)]
+    if isinstance(model, RtModel):
+        klt_warm_start(model, torch.cat(samples).float() / 255)
+    else:
+        klt_warm_start_cae(model, torch.cat(samples).float() / 255)
+        if settings.scales_only:
+            model.rest_networks()
     average.load_state_dict(model.state_dict())
     for network in (model, average):
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
-        model.parameters(), settings.lr, betas=(0.9, 0.98), weight_decay=0.0
+        model.parameters(),
+        settings.lr,
+        betas=(0.9, 0.98),
+        weight_decay=0.0,
+        fused=True,
     )
-    return TrainState(model, average.eval(), optimizer, generator)
+    return TrainState(model, average.eval(), optimizer)
 
 
-def load_average(checkpoint: Path) -> RtModel:
+def load_average(checkpoint: Path) -> Model:
     """The averaged weights of a checkpoint, the ones to export.
 
     Raises:
         ConfcodecError: the file is no checkpoint.
     """
     bundle = read_checkpoint(checkpoint, torch.device("cpu"))
-    model = RtModel(MODELS[bundle["settings"]["model"]])
+    model = build(MODELS[bundle["settings"]["model"]])
     model.load_state_dict(bundle["average"])
     return model.eval()
 
 
 class _Run:
-    """One part of a run: the clock, the log and the files around `train_step`."""
+    """One part of a run: the clock and the files around `train_step`."""
 
     def __init__(
         self,
@@ -121,110 +131,124 @@ class _Run:
         patches: Patches,
         pictures: list[Path],
         out: Path,
-        console: Console,
+        group: Group,
+        log: RunLog,
     ) -> None:
         self.settings, self.state, self.patches = settings, state, patches
-        self.pictures, self.out, self.console = pictures, out, console
+        self.pictures, self.out, self.group, self.log = pictures, out, group, log
         self.stopped = False
-        self.recent: deque[tuple[float, float, float]] = deque(maxlen=_LOG_EVERY)
 
     def loop(self) -> None:
         """Train until the steps or the minutes are over, or a signal asks to stop."""
         settings, state = self.settings, self.state
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        began = saved = validated = time.monotonic()
-        with Progress(
-            *columns, console=self.console, disable=not self.console.is_terminal
-        ) as bar:
-            task = bar.add_task("training", total=settings.steps, completed=state.step)
-            while state.step < settings.steps and not self.stopped:
-                self._step()
-                bar.update(task, completed=state.step, description=self._summary())
-                now = time.monotonic()
-                if settings.minutes and now - began > 60 * settings.minutes:
-                    break
-                if now - saved > 60 * settings.checkpoint_minutes:
-                    save_checkpoint(state, settings, self.out / "last.pt")
-                    saved = now
-                if self.pictures and now - validated > 60 * settings.validate_minutes:
-                    self._validate()
-                    validated = time.monotonic()
-        save_checkpoint(state, settings, self.out / "last.pt")
+        times = deque([time.monotonic()], maxlen=_RATE_STEPS)
+        began = saved = validated = times[0]
+        stop = False
+        while state.step < settings.steps and not stop:
+            now = time.monotonic()
+            flags = (
+                self.stopped or 0 < 60 * settings.minutes < now - began,
+                now - saved > 60 * settings.checkpoint_minutes,
+                bool(self.pictures)
+                and now - validated > 60 * settings.validate_minutes,
+            )
+            loss, (stop, save, judge) = train_step(
+                settings, state, self.patches, self.group, flags
+            )
+            times.append(time.monotonic())
+            state.seconds += times[-1] - now
+            self.log.step(state, loss, (len(times) - 1) / (times[-1] - times[0]))
+            if save:
+                self._save("last.pt")
+                saved = time.monotonic()
+            if judge:
+                self._validate()
+                validated = time.monotonic()
+        self._save("last.pt")
         if self.pictures and not self.stopped:
             self._validate()
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopped = True
 
-    def _step(self) -> None:
-        began = time.monotonic()
-        loss = train_step(self.settings, self.state, self.patches)
-        self.state.seconds += time.monotonic() - began
-        self.recent.append((float(loss.total.detach()), loss.bpp, loss.psnr))
-        if self.state.step % _LOG_EVERY == 0:
-            minutes = self.state.seconds / 60
-            self.console.print(f"{self._summary()}  {minutes:.1f} min", highlight=False)
-
-    def _summary(self) -> str:
-        columns = zip(*self.recent, strict=True)
-        total, bpp, psnr = (sum(column) / len(self.recent) for column in columns)
-        rate = self.state.step / max(self.state.seconds, 1e-9)
-        return (
-            f"step {self.state.step}  loss {total:.4f}  {bpp:.3f} bpp  {psnr:.2f} dB  "
-            f"{rate:.2f} steps/s"
-        )
+    def _save(self, name: str) -> None:
+        if self.group.rank == 0:
+            save_checkpoint(self.state, self.settings, self.out / name)
 
     def _validate(self) -> None:
-        state = self.state
-        points = [
-            validate(state.average, self.pictures, q) for q in VALIDATION_QUALITIES
-        ]
-        loss = sum(point[2] for point in points) / len(points)
-        hours = state.seconds / 3600
-        record = {
-            "step": state.step,
-            "hours": round(hours, 3),
-            "loss": loss,
-            "rd": points,
-        }
-        with (self.out / "validation.jsonl").open("a") as log:
-            log.write(json.dumps(record) + "\n")
-        table = " ".join(f"{bpp:.4f}:{psnr:.2f}" for bpp, psnr, _ in points)
-        self.console.print(
-            f"validation at step {state.step}, {hours:.2f} h: loss {loss:.4f}, {table}",
-            highlight=False,
-        )
-        if loss < state.best:
-            state.best = loss
-            save_checkpoint(state, self.settings, self.out / "best.pt")
+        points = validate(self.state.average, self.pictures, self.group)
+        loss = self.log.validation(self.state, points, self.pictures)
+        if loss < self.state.best:
+            self.state.best = loss
+            self._save("best.pt")
 
 
-def train_step(settings: TrainSettings, state: TrainState, patches: Patches) -> Loss:
-    """One optimizer step on one random batch at random qualities."""
-    for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate(settings, state.step)
+def train_step(
+    settings: TrainSettings,
+    state: TrainState,
+    patches: Patches,
+    group: Group | None = None,
+    flags: tuple[bool, ...] = (),
+) -> tuple[Loss, list[bool]]:
+    """One optimizer step on a random batch of each process, at random qualities.
+
+    Returns:
+        The loss of this process' batch; which `flags` any process raised.
+    """
+    group = group or Group()
+    loss = backward(settings, state, patches, group.rank)
+    raised = group.average_gradients(state.model.parameters(), flags)
+    update(settings, state)
+    return loss, raised
+
+
+def backward(
+    settings: TrainSettings, state: TrainState, patches: Patches, rank: int
+) -> Loss:
+    """Leave the gradient of one random batch in the model; returns its loss."""
+    # Drawn anew for each step, so that a resumed run needs no generator's state.
+    seed = (settings.seed << 40) + (state.step << 8) + rank
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
     device = next(state.model.parameters()).device
-    x = patches.batch(settings.batch, state.generator).to(device)
-    quality = torch.rand(settings.batch, generator=state.generator) * (QUALITIES - 1)
+    x = to_model(patches.batch(settings.batch, generator).to(device))
+    quality = torch.rand(settings.batch, generator=generator) * (QUALITIES - 1)
+    if settings.quality >= 0:
+        quality.fill_(settings.quality)
     quality = quality.to(device)
+    _let_in(settings, state)
     state.model.train()
     with torch.autocast(device.type, torch.bfloat16):
         out = state.model(x, quality)
     loss = rate_distortion(x, out, quality)
     state.optimizer.zero_grad(set_to_none=True)
     loss.total.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip)
-    state.optimizer.step()
-    state.step += 1
-    _update_average(state, settings.ema)
     return loss
+
+
+def _let_in(settings: TrainSettings, state: TrainState) -> None:
+    """Incremental training: the coefficients of `cae` come into use one after the other."""
+    for model in (state.model, state.average):
+        if isinstance(model, CaeModel):
+            count = model.config.latent
+            model.admit(coefficients_at(state.step, settings.mask_steps, count))
+
+
+def update(settings: TrainSettings, state: TrainState) -> None:
+    """Take one step along the gradient in the model."""
+    for part in state.optimizer.param_groups:
+        part["lr"] = learning_rate(settings, state.step)
+    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip)
+    state.step += 1
+    # One batch in thousands throws the training off for good; it is left out.
+    if state.norm and not norm < _WILD * state.norm:
+        return
+    usual = state.norm or float(norm)
+    state.norm = usual + (float(norm) - usual) / 100
+    state.optimizer.step()
+    _update_average(state, settings.ema)
 
 
 def learning_rate(settings: TrainSettings, step: int) -> float:
@@ -245,30 +269,6 @@ def _update_average(state: TrainState, decay: float) -> None:
     averages: list[Tensor] = list(state.average.parameters())
     weights: list[Tensor] = list(state.model.parameters())
     torch._foreach_lerp_(averages, weights, 1 - keep)
-
-
-@torch.no_grad()
-def validate(
-    model: RtModel, pictures: list[Path], quality: int
-) -> tuple[float, float, float]:
-    """Mean bpp (estimated, from rounded symbols), PSNR and loss over picture files."""
-    device = next(model.parameters()).device
-    model.eval()
-    rows = []
-    for path in pictures:
-        x = to_batch(read_picture(path)).to(device)
-        height, width = x.shape[2:]
-        padded = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
-        levels = torch.tensor([float(quality)], device=device)
-        with torch.autocast(device.type, torch.bfloat16):
-            out = model(padded, levels)
-        x_hat: Tensor = (
-            out.x_hat[:, :, :height, :width].clamp(0, 1) * 255
-        ).round() / 255
-        loss = rate_distortion(x, RtOutput(x_hat, out.bits_y, out.bits_z), levels)
-        rows.append((loss.bpp, loss.psnr, float(loss.total)))
-    bpp, psnr, total = (sum(column) / len(rows) for column in zip(*rows, strict=True))
-    return bpp, psnr, total
 
 
 def _device(name: str) -> torch.device:

@@ -18,20 +18,18 @@ def klt_warm_start(model: RtModel, x: Tensor) -> None:
     """Set the linear layers of `model` from sample patches x (B, 3, H, W) in [0, 1]."""
     analysis, synthesis = model.analysis, model.synthesis
     blocks = F.pixel_unshuffle(x - 0.5, 8)
-    first = _components(blocks, model.config.width8)
+    first = components(blocks, model.config.width8)
     _set(analysis.embed, first.T)
     _set(synthesis.unembed, first)
     blocks = F.pixel_unshuffle(torch.einsum("bchw,ck->bkhw", blocks, first), 2)
-    second = _components(blocks, model.config.width16)
-    _set(analysis.down, second.T)
+    second = components(blocks, model.config.latent)
+    coarse = model.config.width16
+    _set(analysis.down, second[:, :coarse].T)
+    _set(analysis.down_fine, second[:, coarse:].T)
     _set(synthesis.up, second)
-    blocks = torch.einsum("bchw,ck->bkhw", blocks, second)
-    third = _components(blocks, model.config.latent)
-    _set(analysis.project, third.T)
-    _set(synthesis.unproject, third)
 
 
-def _components(blocks: Tensor, count: int) -> Tensor:
+def components(blocks: Tensor, count: int) -> Tensor:
     """(C, count) orthonormal columns, the strongest directions of (B, C, h, w) first."""
     samples = blocks.double().movedim(1, 0).flatten(1)
     covariance = samples @ samples.T / samples.shape[1]

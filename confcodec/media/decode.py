@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Generator
+from fractions import Fraction
 
 import av
 import av.error
@@ -14,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 Timed = tuple[float, av.VideoFrame]
 """Seconds from the start, and the picture to show then."""
+
+VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
 
 _LONGEST_GAP = 10.0
 """Seconds between two frames; more, or less than none, is a fault in the time stamps."""
@@ -39,6 +42,34 @@ def looped(path: str) -> Generator[Timed]:
             before, step = stamp, duration
         if before is None:
             raise CaptureError(f"{path} holds no picture; choose another file")
+
+
+def played_once(path: str) -> Generator[Timed]:
+    """Decode the video at `path` from its start to its end.
+
+    Raises:
+        CaptureError: no video.
+    """
+    for stamp, _, picture in _round(path):
+        yield stamp, picture
+
+
+def video_facts(path: str) -> tuple[Fraction, int | None]:
+    """Frames a second and, where the file says so, the number of frames.
+
+    Raises:
+        CaptureError: no video.
+    """
+    try:
+        with av.open(path, "r", metadata_errors="replace") as container:
+            if not container.streams.video:
+                raise CaptureError(f"{path} has no video in it; choose another file")
+            stream = container.streams.video[0]
+            return Fraction(stream.average_rate or _USUAL_RATE), stream.frames or None
+    except (av.error.FFmpegError, OSError) as error:
+        raise CaptureError(
+            f"{path} is no video this program can read: {error}"
+        ) from error
 
 
 def upright(picture: av.VideoFrame) -> Pixels:

@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps
-
 from confcodec.codec.frame import Frame
 from confcodec.errors import CaptureError
 from confcodec.media.decode import Timed, looped, upright
 from confcodec.media.pace import PacedSource, Thinning, Timer
+from confcodec.media.picture import PICTURES, read_picture
 from confcodec.media.scale import cover
 
-_PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 _CATCH_UP = 0.25
 """Seconds to spend on frames nobody will see, before playing late instead."""
 
@@ -34,7 +31,7 @@ def open_file(
         )
     if not Path(path).is_file() or not os.access(path, os.R_OK):
         raise CaptureError(f"{path} cannot be read; is it a file, and may you read it?")
-    if Path(path).suffix.lower() in _PICTURES:
+    if Path(path).suffix.lower() in PICTURES:
         return _open_picture(path, size, fps, timer)
     return VideoFile(path, size, fps, timer)
 
@@ -42,14 +39,7 @@ def open_file(
 def _open_picture(
     path: str, size: tuple[int, int], fps: float, timer: Timer | None
 ) -> PacedSource:
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise CaptureError(
-            f"{path} is no picture this program can read: {error}"
-        ) from error
-    still = cover(pixels, size)
+    still = cover(read_picture(Path(path)), size)
     return PacedSource(Path(path).name, fps, lambda _number: still, timer)
 
 

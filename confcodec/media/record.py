@@ -9,6 +9,8 @@ import av
 import av.error
 import cv2
 import numpy as np
+import numpy.typing as npt
+from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
@@ -20,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 _TICKS = 60_000
 """Time stamps a second: whole for the usual rates, and below the 65,536 of MPEG-4."""
+_SEAM = 0.1
+"""Seconds that sound may be off its time before silence is left or a chunk moved."""
 _OPTIONS = {
     # Visually lossless, on one thread: the codecs of the call need the others.
     "libx264": {"preset": "veryfast", "crf": "14", "threads": "1"},
@@ -33,8 +37,13 @@ class FileSink:
 
     closed = False
 
-    def __init__(self, path: str, fps: float) -> None:
+    def __init__(self, path: str, fps: float, sound_rate: int | None = None) -> None:
         """Create the file, over an older one of that name.
+
+        Args:
+            path: ends in .mkv, .mov or .mp4.
+            fps: of the pictures, nominally.
+            sound_rate: samples a second of the sound that `hear` will bring; None: no sound.
 
         Raises:
             CaptureError: it cannot be written.
@@ -54,6 +63,9 @@ class FileSink:
         self._stream: VideoStream | None = None
         self._size = (0, 0)
         self._start, self._last = 0.0, -1
+        self._sound_rate = sound_rate
+        self._sound: AudioStream | None = None
+        self._sound_end = 0
 
     def show(self, pixels: Pixels, time: float) -> None:
         """Write one picture; the first decides the size, later ones are scaled to it.
@@ -79,6 +91,30 @@ class FileSink:
         except (OSError, av.error.FFmpegError) as error:
             raise self._failed(error) from error
 
+    def hear(self, samples: npt.NDArray[np.int16], time: float) -> None:
+        """Write mono sound that begins at `time`; what comes before the first picture is left out.
+
+        Raises:
+            CaptureError: the file can no longer be written.
+        """
+        if self._container is None or self._sound is None or time < self._start:
+            return
+        assert self._sound_rate is not None
+        due = round((time - self._start) * self._sound_rate)
+        # Chunks follow each other without a seam, until one is missing.
+        if abs(due - self._sound_end) > self._sound_rate * _SEAM:
+            self._sound_end = max(due, self._sound_end)
+        frame = av.AudioFrame.from_ndarray(
+            samples.reshape(1, -1), format="s16", layout="mono"
+        )
+        frame.sample_rate, frame.pts = self._sound_rate, self._sound_end
+        frame.time_base = Fraction(1, self._sound_rate)
+        self._sound_end += samples.size
+        try:
+            self._container.mux(self._sound.encode(frame))
+        except (OSError, av.error.FFmpegError) as error:
+            raise self._failed(error) from error
+
     def close(self) -> None:
         """Write what is left and close the file; one without pictures is taken away.
 
@@ -96,6 +132,8 @@ class FileSink:
             return
         try:
             container.mux(self._stream.encode(None))
+            if self._sound and self._sound_end:
+                container.mux(self._sound.encode(None))
             container.close()
         except (OSError, av.error.FFmpegError) as error:
             raise self._failed(error) from error
@@ -112,6 +150,11 @@ class FileSink:
         stream.width, stream.height = (side + side % 2 for side in self._size)
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = stream.time_base = Fraction(1, _TICKS)
+        if self._sound_rate:
+            sound = container.add_stream("aac", rate=self._sound_rate)
+            assert isinstance(sound, AudioStream)
+            sound.layout = "mono"
+            self._sound = sound
         return stream
 
     def _failed(self, error: Exception) -> CaptureError:

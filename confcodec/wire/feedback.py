@@ -7,6 +7,8 @@ Text messages are JSON objects with a `type`:
     ping   time (of my clock, seconds)
     pong   echo (the ping's time), time (of my clock)
     bye    reason
+    media  camera (whether it is on), microphone (the same, or null: there is none)
+    sound  rtp (a time stamp of the sound track), time (of my clock, when I heard that)
 
 The receiver report is binary, in network byte order, after each frame or 50 ms:
 
@@ -86,6 +88,25 @@ class Bye:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaState:
+    """What a side sends just now."""
+
+    camera: bool
+    microphone: bool | None
+    """None: it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundTime:
+    """Ties the sound track to the clock that frames have their capture times from."""
+
+    rtp: int
+    """An RTP time stamp, 48,000 a second, modulo 2**32."""
+    time: float
+    """Seconds on the sender's clock when that sample was heard."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a receiver says of the packets that reached it."""
 
@@ -99,14 +120,18 @@ class Report:
     """Bit i, from the lowest, stands for sequence newest - i."""
 
 
-Message = Hello | Ready | Ping | Pong | Bye | Report
+Message = Hello | Ready | Ping | Pong | Bye | MediaState | SoundTime | Report
 
-_TEXT_TYPES: dict[str, type[Hello | Ready | Ping | Pong | Bye]] = {
+_TEXT_TYPES: dict[
+    str, type[Hello | Ready | Ping | Pong | Bye | MediaState | SoundTime]
+] = {
     "hello": Hello,
     "ready": Ready,
     "ping": Ping,
     "pong": Pong,
     "bye": Bye,
+    "media": MediaState,
+    "sound": SoundTime,
 }
 _TYPE_NAMES = {kind: name for name, kind in _TEXT_TYPES.items()}
 
@@ -176,6 +201,14 @@ def _read_text(fields: dict[str, object]) -> Message:
             return Pong(_number(echo), _number(time))
         case {"type": "bye", "reason": str(reason)}:
             return Bye(reason[:200])
+        case {
+            "type": "media",
+            "camera": bool(camera),
+            "microphone": (bool() | None) as microphone,
+        }:
+            return MediaState(camera, microphone)
+        case {"type": "sound", "rtp": int(stamp), "time": time} if 0 <= stamp < 2**32:
+            return SoundTime(stamp, _number(time))
     raise PacketError("a control message of unknown type or with fields missing")
 
 

@@ -3,39 +3,46 @@
 All numbers in network byte order.
 
     offset  bytes  field
-    0       1      version (high 4 bits, 1), type (low 4 bits, 0: a piece of a frame)
+    0       1      version (high 4 bits, 2), type (low 4 bits, 0: a piece of a frame)
     1       1      flags, written 0, ignored when read
-    2       1      slice, which part of the frame this is, from 0
+    2       1      slice, which part of the frame this is, from 0; 0 in parity
     3       1      slices, number of parts of the frame
     4       4      frame number
     8       2      sequence, counts the packets of this sender, wraps
-    10      2      index of this packet within its slice
-    12      2      k, packets that carry the slice; the first k
+    10      2      index of this packet within its frame
+    12      2      k, packets that carry the frame; the first k
     14      2      n, k and the packets of parity after them
     16      4      capture time, microseconds of the sender's clock, low 32 bits
     20      4      send time, likewise
-    24      4      length of the slice in bytes
-    28             payload, a run of the slice's bytes
+    24      4      length of the slice in bytes; 0 in parity
+    28      4      offset of the payload within the slice; 0 in parity
+    32             payload: a run of the slice's bytes, or a row of parity (see `fec`)
 
-The first `length mod k` payloads have one byte more than the others, so all
-packets of a frame are of nearly one size. Version 1 sends a frame as one slice,
-without parity (n = k); `length` and `k` tell the size of every payload.
+A packet belongs to one slice, so that a lost one costs a slice and not a frame. The
+packets of a slice are of nearly one size. Parity covers all slices of a frame at once.
 """
 
 import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from confcodec.errors import PacketError
 
-VERSION = 1
+VERSION = 2
 MAX_PACKET = 1160
 """Bytes that fit one SCTP chunk; a longer message costs extra round trips."""
 MAX_FRAME = 8 << 20
 """Bytes of the longest bitstream accepted from a peer."""
 
-_HEADER = struct.Struct("!BBBBIHHHHIII")
+_HEADER = struct.Struct("!BBBBIHHHHIIII")
 HEADER_SIZE = _HEADER.size
-MAX_PAYLOAD = MAX_PACKET - HEADER_SIZE
+ROW_HEADER_SIZE = 11
+"""Bytes that parity needs besides the payload it protects."""
+MAX_PAYLOAD = MAX_PACKET - HEADER_SIZE - ROW_HEADER_SIZE
+"""Bytes of a slice in one packet, so that its row of parity fits one, too."""
+MAX_PROTECTED = 256
+"""n of the largest frame with parity: it is worked out in a field of 256."""
 _TYPE_FRAME = 0
 
 
@@ -54,7 +61,13 @@ class Packet:
     """Microseconds of the sender's clock, low 32 bits; see `unwrap_time`."""
     send_us: int
     length: int
+    offset: int
     payload: bytes
+
+    @property
+    def is_parity(self) -> bool:
+        """It carries no bytes of a slice, but what can restore some."""
+        return self.index >= self.k
 
 
 def pack(packet: Packet) -> bytes:
@@ -63,7 +76,7 @@ def pack(packet: Packet) -> bytes:
     return (
         _HEADER.pack(
             *(VERSION << 4 | _TYPE_FRAME, 0, p.slice, p.slices, p.frame, p.sequence),
-            *(p.index, p.k, p.n, p.capture_us, p.send_us, p.length),
+            *(p.index, p.k, p.n, p.capture_us, p.send_us, p.length, p.offset),
         )
         + p.payload
     )
@@ -80,53 +93,64 @@ def unpack(message: bytes) -> Packet:
     kind, _flags, *fields = _HEADER.unpack_from(message)
     if kind != VERSION << 4 | _TYPE_FRAME:
         raise PacketError(
-            f"packet version {kind >> 4}, type {kind & 15}: not known here"
+            f"packet version {kind >> 4}, type {kind & 15}: use the same release on both sides"
         )
     fields.append(message[HEADER_SIZE:])
     packet = Packet(*fields)
-    if not (
-        packet.slice < packet.slices
-        and packet.index < packet.n
-        and packet.k <= packet.n
-    ):
+    if not (packet.slice < packet.slices <= packet.k <= packet.n):
         raise PacketError("packet numbered outside its frame")
-    if not 0 < packet.k <= packet.length <= MAX_FRAME:
-        raise PacketError(f"a frame of {packet.length} bytes in {packet.k} packets")
-    if len(packet.payload) != payload_size(packet.length, packet.k, packet.index):
-        raise PacketError("packet payload shorter or longer than its header says")
+    if packet.index >= packet.n or packet.n > max(packet.k, MAX_PROTECTED):
+        raise PacketError("packet numbered outside its frame")
+    if packet.is_parity:
+        if packet.slice or packet.length or packet.offset:
+            raise PacketError("a packet of parity that says it is of a slice")
+    else:
+        check_run(packet.length, packet.offset, len(packet.payload))
     return packet
 
 
-def payload_size(length: int, k: int, index: int) -> int:
-    """Bytes in packet `index` of a slice of `length` bytes; parity is as long as the longest."""
-    return length // k + ((index >= k and length % k > 0) or index < length % k)
+def check_run(length: int, offset: int, size: int) -> None:
+    """Refuse, with a PacketError, bytes that do not lie within a slice of `length` bytes."""
+    if not (size > 0 and offset + size <= length <= MAX_FRAME):
+        raise PacketError(f"{size} bytes at {offset} of a slice of {length} bytes")
 
 
 def packetize(
-    bitstream: bytes, frame: int, sequence: int, capture_time: float, send_time: float
-) -> list[bytes]:
-    """Cut one frame into as few messages as possible, evenly.
+    parts: Sequence[bytes],
+    frame: int,
+    sequence: int,
+    capture_time: float,
+    send_time: float,
+) -> list[Packet]:
+    """Cut each part of a frame into as few packets as possible, evenly; no parity.
 
     Args:
-        bitstream: 1 byte to `MAX_FRAME`.
+        parts: the slices, 1 to 255, at least 1 byte each, `MAX_FRAME` in all at most.
         frame: its number, below 2**32.
         sequence: of the first packet; the following ones count up.
         capture_time: seconds on this machine's monotonic clock.
         send_time: likewise.
     """
-    length = len(bitstream)
-    if not 0 < length <= MAX_FRAME:
-        raise ValueError(f"a frame of {length} bytes is outside 1..{MAX_FRAME}")
-    k = -(-length // MAX_PAYLOAD)
-    capture_us, send_us = wrap_time(capture_time), wrap_time(send_time)
-    messages, start = [], 0
-    for index in range(k):
-        end = start + payload_size(length, k, index)
-        number = (sequence + index) & 0xFFFF
-        fields = (0, 1, frame, number, index, k, k, capture_us, send_us, length)
-        messages.append(pack(Packet(*fields, bitstream[start:end])))
-        start = end
-    return messages
+    length = sum(map(len, parts))
+    if not (0 < len(parts) < 256 and all(parts) and length <= MAX_FRAME):
+        raise ValueError(f"a frame of {length} bytes in {len(parts)} slices")
+    runs = [(number, *run) for number, part in enumerate(parts) for run in _runs(part)]
+    k = len(runs)
+    times = wrap_time(capture_time), wrap_time(send_time)
+    return [
+        Packet(
+            *(number, len(parts), frame, (sequence + index) & 0xFFFF, index, k, k),
+            *(*times, len(parts[number]), offset, payload),
+        )
+        for index, (number, offset, payload) in enumerate(runs)
+    ]
+
+
+def _runs(part: bytes) -> Iterator[tuple[int, bytes]]:
+    count = -(-len(part) // MAX_PAYLOAD)
+    edges = [len(part) * i // count for i in range(count + 1)]
+    for start, end in pairwise(edges):
+        yield start, part[start:end]
 
 
 def wrap_time(time: float) -> int:

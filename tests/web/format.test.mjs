@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { FIGURES } from "../../web/figures.js";
+import { ALL, FIGURES } from "../../web/figures.js";
 import { NONE, bitrate, bytes, count, fixed, joined, milliseconds } from "../../web/format.js";
+import { FIGURE_WORDS } from "../../web/text.js";
 
 test("a bitrate is written in the unit that suits it", () => {
   assert.deepEqual(bitrate(0), ["0", "kbit/s"]);
@@ -32,16 +33,16 @@ test("what was not measured is an en dash, never a number", () => {
 });
 
 test("every live figure can be written before anything was measured", () => {
-  for (const { read } of FIGURES) {
-    const [[value, unit], note] = read({}, {}, null);
+  for (const id of ALL) {
+    const [value, unit] = FIGURES[id]({}, {}, null);
     assert.equal(value, NONE);
     assert.equal(typeof unit, "string");
-    assert.doesNotMatch(note, /undefined|null|NaN/);
+    assert.doesNotMatch(FIGURE_WORDS[id].note({}, {}), /undefined|null|NaN/);
   }
 });
 
 test("the compression ratio is against 24 bits a pixel", () => {
-  const rate = FIGURES.find(({ id }) => id === "bpp");
-  assert.deepEqual(rate.read({ bpp: 0.4 }), [["0.400", "bpp"], "1/60 of uncoded"]);
-  assert.deepEqual(rate.read({ bpp: 6 }), [["6.000", "bpp"], "1/4.0 of uncoded"]);
+  assert.deepEqual(FIGURES.bpp({ bpp: 0.4 }), ["0.400", "bpp"]);
+  assert.equal(FIGURE_WORDS.bpp.note({ bpp: 0.4 }), "1/60 of uncoded");
+  assert.equal(FIGURE_WORDS.bpp.note({ bpp: 6 }), "1/4.0 of uncoded");
 });

@@ -49,7 +49,24 @@ async function after(seconds) {
 
 test("the address carries the token in the query and speaks WebSocket", () => {
   assert.equal(viewUrl(new URL("http://host:8080/#a+b"), "a+b"), "ws://host:8080/view?token=a%2Bb");
-  assert.equal(viewUrl(new URL("https://host/call/#T"), "T"), "wss://host/call/view?token=T");
+  assert.equal(viewUrl(new URL("https://host/#T"), "T", "laboratory"), "wss://host/laboratory?token=T");
+  assert.equal(viewUrl(new URL("https://host/r/ours#T"), "T"), "wss://host/view?token=T&room=ours");
+});
+
+test("an answer settles the question, an error or a lost connection ends it", async (t) => {
+  const { view, sockets } = connect(t);
+  sockets[0].open();
+  const asked = view.ask({ type: "camera", sdp: "offer" }, "camera");
+  sockets[0].say({ type: "stats" });
+  sockets[0].say({ type: "camera", sdp: "answer" });
+  assert.equal(await asked, "answer");
+  assert.deepEqual(sockets[0].sent.at(-1), { type: "camera", sdp: "offer" });
+  const refused = view.ask({ type: "camera", sdp: "x" }, "camera");
+  sockets[0].say({ type: "error", message: "no video" });
+  await assert.rejects(refused, /no video/);
+  const lost = view.ask({ type: "camera", sdp: "x" }, "camera");
+  sockets[0].close();
+  await assert.rejects(lost, /lost/);
 });
 
 test("messages are passed on and wishes are sent", (t) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { DECODED, ORIGINAL, WireError, parseMessage, parsePicture, unpackPacket } from "../../web/wire.js";
+import { DECODED, ORIGINAL, WireError, parseComparison, parseMessage, parsePicture, unpackPacket } from "../../web/wire.js";
 
 const vectors = JSON.parse(readFileSync(new URL("../vectors/packets.json", import.meta.url)));
 const buffer = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16)).buffer;
@@ -79,5 +79,17 @@ test("any bytes are a packet or are refused as one", () => {
     } catch (error) {
       assert.ok(error instanceof WireError, error);
     }
+  }
+});
+
+test("a comparison is read as the server writes it, and a short one is refused", () => {
+  const { message } = JSON.parse(readFileSync(new URL("../vectors/comparison.json", import.meta.url)));
+  const bytes = new Uint8Array(buffer(message));
+  const { frame, size, pictures } = parseComparison(bytes.buffer);
+  assert.deepEqual([frame, size], [1393, [640, 480]]);
+  assert.deepEqual(pictures.map(({ name, file }) => [name, new TextDecoder().decode(file)]), [["original", "one"], ["rt", "two!"], ["webp", ""]]);
+  assert.equal(pictures[1].psnr_db, 33.642);
+  for (const length of [0, 3, 4, 20, bytes.length - 1]) {
+    assert.throws(() => parseComparison(bytes.slice(0, length).buffer), WireError);
   }
 });

@@ -1,0 +1,168 @@
+"""What a page may ask for besides quality and codec: source, size, recording, leaving.
+
+page -> server  {"type": "set", "camera": bool}, {"type": "set", "source": name},
+                {"type": "set", "size": [width, height]}, {"type": "set", "fps": number},
+                {"type": "record", "on": bool}, {"type": "leave"},
+                {"type": "impair", "loss": 0..1, "burst": packets, "delay": s, "jitter": s,
+                 "rate": bits/s or null}
+                {"type": "camera", "sdp": offer of this browser's camera}
+server -> page  {"type": "camera", "sdp": answer}
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from confcodec.call.rooms import REMOTE
+from confcodec.codec.frame import check_size
+from confcodec.media.camera import cameras
+from confcodec.media.capture import open_source
+from confcodec.wire.emulator import CLEAN, Impairment
+
+if TYPE_CHECKING:
+    from confcodec.call.host import Host
+    from confcodec.call.views import Page
+
+BROWSER = "browser"
+"""The source that is a browser's camera."""
+_FPS = (1.0, 60.0)
+
+
+def extra_state(host: Host) -> dict[str, object]:
+    """What this module adds to the `state` message."""
+    endpoint, recorder = host.endpoint, host.recorder
+    given = endpoint.options.source
+    listed = ["demo", *cameras()]
+    if given not in (None, "auto", BROWSER, *listed):
+        listed.append(str(given))
+    return {
+        "camera": endpoint.settings.camera,
+        "sources": listed if endpoint.source else [],
+        "source_spec": _spec(host),
+        "recording": {
+            "on": recorder.on,
+            "files": [
+                {"name": path.name, "bytes": path.stat().st_size}
+                for path in recorder.files
+                if path.exists()
+            ],
+        },
+        "trouble": recorder.trouble,
+        "impair": True,
+        "impairment": asdict(endpoint.network.impairment),
+        "base": reachable(host.base),
+    }
+
+
+def reachable(base: str) -> str | None:
+    """A web server's address as other machines reach it; None if they do not."""
+    parts = urlsplit(base)
+    try:
+        address = ip_address(parts.hostname or "127.0.0.1")
+    except ValueError:
+        return None if parts.hostname == "localhost" else base
+    if address.is_loopback:
+        return None
+    if not address.is_unspecified:
+        return base
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing; only picks the way out
+        except OSError:
+            return None
+        return f"{parts.scheme}://{probe.getsockname()[0]}:{parts.port}"
+
+
+async def wish(host: Host, page: Page, message: Mapping[str, object]) -> None:
+    """Do what a page asks for, untrusted.
+
+    Raises:
+        ConfcodecError: it cannot be done here.
+        ValueError: it makes no sense.
+    """
+    endpoint = host.endpoint
+    size, fps = endpoint.options.size, endpoint.options.fps
+    match message:
+        case {"type": "set", "camera": bool(on)}:
+            endpoint.settings.camera = on
+        case {"type": "set", "source": str(source)}:
+            await endpoint.choose_source(_allowed(source), size, fps)
+            await host.browser.close()
+        case {"type": "set", "size": [int(width), int(height)]}:
+            check_size(width, height)
+            await _reopen(host, (width, height), fps)
+        case {"type": "set", "fps": int(rate) | float(rate)}:
+            if not _FPS[0] <= rate <= _FPS[1]:
+                raise ValueError(f"{rate:g} frames a second are outside 1..60")
+            await _reopen(host, size, float(rate))
+        case {"type": "record", "on": bool(on)}:
+            await _record(host, on=on)
+        case {"type": "camera", "sdp": str(offer)}:
+            answer = await host.browser.answer(offer)
+            page.text(json.dumps({"type": "camera", "sdp": answer}))
+            await endpoint.choose_source(BROWSER, size, fps, host.browser.open)
+        case {"type": "impair", **fields}:
+            endpoint.network.impairment = _impairment(fields)
+        case {"type": "leave"}:
+            if host.peer and host.kind == REMOTE:
+                host.peer.stop()
+        case _:
+            raise ValueError("unknown message, or fields missing")
+
+
+def _impairment(fields: Mapping[str, object]) -> Impairment:
+    """What the page's sliders say; a rate of null or 0 is none."""
+    given = {name: fields.get(name) for name in ("loss", "burst", "delay", "jitter")}
+    numbers = {n: float(v) for n, v in given.items() if isinstance(v, int | float)}
+    rate = fields.get("rate")
+    limit = float(rate) if rate and isinstance(rate, int | float) else None
+    return replace(CLEAN, **numbers, rate=limit)  # type: ignore[arg-type]
+
+
+async def _reopen(host: Host, size: tuple[int, int], fps: float) -> None:
+    spec = _spec(host)
+    if spec is None:
+        raise ValueError("this side sends no pictures")
+    opener = host.browser.open if spec == BROWSER else open_source
+    await host.endpoint.choose_source(spec, size, fps, opener)
+
+
+async def _record(host: Host, *, on: bool) -> None:
+    if not on:
+        await host.recorder.stop()
+    else:
+        host.recorder.start(host.endpoint.options.fps)
+        await host.child.view(on=True)
+
+
+def _spec(host: Host) -> str | None:
+    """What the present source was opened as; a camera that `auto` found under its number."""
+    endpoint = host.endpoint
+    if endpoint.source is None:
+        return None
+    if endpoint.options.source != "auto":
+        return endpoint.options.source
+    return endpoint.source.name.removeprefix("/dev/video")
+
+
+def _allowed(source: str) -> str:
+    """A source that a page may choose: whoever has the link could ask for any file.
+
+    Raises:
+        ValueError: a file outside the folder where the server was started.
+    """
+    if source == "demo" or source in cameras():
+        return source
+    here = Path.cwd()
+    if not (here / source).resolve().is_relative_to(here):
+        raise ValueError(
+            f"{source} is outside {here}, where the server was started; a page may use none else"
+        )
+    return source

@@ -1,0 +1,208 @@
+"""`cae` behind the `Codec` interface: pixels <-> bitstream.
+
+The bytes are laid out as those of `rt`, by `bitstream`, with slices of 128 pixel rows. A
+slice's payload is one byte, the number of the net that coded it, then its coefficients,
+channel by channel, under a static table for each channel and range of qualities: of the
+entropy coder of `rt` that is the part which codes hyper-latents.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from confcodec.codec.bitstream import (
+    SLICE_HEIGHT,
+    Header,
+    join,
+    pack,
+    split,
+    unpack,
+)
+from confcodec.codec.cae import STRIDE, CaeModel
+from confcodec.codec.cae_weights import CaeWeights, load_cae_weights
+from confcodec.codec.codec import QUALITIES, Codec, CodecInfo, check_quality
+from confcodec.codec.device import Device, choose_device, keep_memory
+from confcodec.codec.entropy import EntropyCoder, IntArray, SliceDecoder, Tables
+from confcodec.codec.frame import Pixels, check_pixels
+from confcodec.codec.scales import ROWS
+from confcodec.codec.weights import find_weights
+from confcodec.errors import BitstreamError
+
+logger = logging.getLogger(__name__)
+
+BAND = SLICE_HEIGHT // STRIDE
+"""Rows of coefficients of a slice."""
+
+_NO_ROWS = np.zeros(0, np.uint8)
+_NO_SYMBOLS = np.zeros(0, np.float32)
+
+
+class CaeCodec(Codec):
+    """The compressive autoencoder, or an ensemble of which the best codes each picture."""
+
+    def __init__(self, weights: CaeWeights, device: Device) -> None:
+        """Take over `weights`: their models are moved and converted in place."""
+        keep_memory()
+        self._device, self._dtype = device.device, device.dtype
+        self._weights = weights
+        self._scales = [_scales(model, self._device) for model in weights.models]
+        self._models = [
+            model.to(device.device, device.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for model in weights.models
+        ]
+        self._coders = [EntropyCoder(_tables(z)) for z in weights.tables]
+        self._limit = (weights.tables[0].shape[2] - 1) // 2
+        self._shown: Pixels | None = None
+        threads = torch.get_num_threads() if self._device.type == "cpu" else 1
+        name = weights.models[0].config.name
+        self.info = CodecInfo(
+            name, weights.name, str(self._device), device.dtype_name, threads
+        )
+
+    @torch.inference_mode()
+    def encode(self, pixels: Pixels, quality: int) -> bytes:
+        """Code one picture, with each net if there are several; see `Codec.encode`."""
+        check_pixels(pixels)
+        check_quality(quality)
+        height, width = pixels.shape[:2]
+        header = Header(self._weights.model_hash, width, height, quality)
+        x = self._tensor(pixels)
+        coded = [self._encode(x, header, net) for net in range(len(self._models))]
+        if len(coded) == 1:
+            return coded[0]
+        return min(coded, key=lambda bitstream: self._cost(bitstream, pixels))
+
+    @torch.inference_mode()
+    def decode(self, bitstream: bytes) -> Pixels:
+        """Read a picture back; see `Codec.decode`."""
+        return self._join(*unpack(bitstream))
+
+    def split(self, bitstream: bytes) -> list[bytes]:
+        """One part for each slice; see `Codec.split`."""
+        return split(bitstream)
+
+    @torch.inference_mode()
+    def join(self, parts: Sequence[bytes | None]) -> Pixels:
+        """Decode the slices that arrived; see `Codec.join`."""
+        return self._join(*join(parts))
+
+    def _tensor(self, pixels: Pixels) -> Tensor:
+        """(1, 3, H, W) in [0, 1], mirrored to a multiple of 8."""
+        x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._device)
+        x = x.permute(2, 0, 1)[None].float() / 255
+        height, width = x.shape[2:]
+        padding = (0, -width % STRIDE, 0, -height % STRIDE)
+        return F.pad(x, padding, mode="reflect").to(self._dtype)
+
+    def _encode(self, x: Tensor, header: Header, net: int) -> bytes:
+        model = self._models[net]
+        y = model.analysis(x).float() * model.mask.float()
+        y = y * self._scales[net][header.quality]
+        symbols = y[0].round_().clamp_(-self._limit, self._limit)  # (M, H/8, W/8)
+        bands: list[IntArray] = [
+            band.reshape(len(band), -1).to(torch.int32).cpu().numpy()
+            for band in symbols.split(BAND, 1)
+        ]
+        bucket = self._bucket(header)
+        coder = self._coders[net]
+        payloads = [coder.encode(band, bucket, _NO_SYMBOLS, _NO_ROWS) for band in bands]
+        return pack(header, [bytes([net]) + payload for payload in payloads])
+
+    def _cost(self, bitstream: bytes, pixels: Pixels) -> float:
+        """R + lmbda x D, as in training."""
+        header, payloads = unpack(bitstream)
+        decoded = self._decode(header, payloads).astype(np.float32)
+        rate = 8 * len(bitstream) / (header.width * header.height)
+        low, high = self._weights.lmbda
+        lmbda = low * (high / low) ** (header.quality / (QUALITIES - 1))
+        return float(rate + lmbda * np.square(decoded - pixels).mean())
+
+    def _join(self, header: Header, payloads: Sequence[bytes | None]) -> Pixels:
+        """As `_decode`; where slices are lost, the pixels shown last stay."""
+        lost = [i for i, payload in enumerate(payloads) if payload is None]
+        shape = (header.height, header.width, 3)
+        last = self._shown
+        if lost and (last is None or last.shape != shape):
+            raise BitstreamError(
+                "slices are lost, and no frame of this size was decoded before"
+            )
+        pixels = self._decode(header, payloads)
+        if last is not None:
+            for i in lost:
+                rows = slice(i * SLICE_HEIGHT, (i + 1) * SLICE_HEIGHT)
+                pixels[rows] = last[rows]
+        self._shown = pixels
+        return pixels.copy()
+
+    def _decode(self, header: Header, payloads: Sequence[bytes | None]) -> Pixels:
+        """The picture, grey where a slice is None."""
+        if header.model != self._weights.model_hash:
+            raise BitstreamError(
+                f"coded by model {header.model.hex()}, this is {self._weights.name}; "
+                "use the same weights on both sides"
+            )
+        numbers = {payload[:1] for payload in payloads if payload is not None}
+        net = int.from_bytes(numbers.pop() or b"\xff")
+        if numbers or net >= len(self._models):
+            raise BitstreamError("coded by several nets, or one that is not here")
+        rows, columns = -(-header.height // STRIDE), -(-header.width // STRIDE)
+        symbols = np.zeros((self._models[net].config.latent, rows, columns), np.int32)
+        for i, payload in enumerate(payloads):
+            if payload is not None:
+                band = symbols[:, i * BAND : (i + 1) * BAND]
+                decoder = SliceDecoder(self._coders[net], payload[1:])
+                values = decoder.hyper(self._bucket(header), band[0].size)
+                band[:] = values.reshape(band.shape)
+        y_hat = torch.from_numpy(symbols).to(self._device).float()[None]
+        y_hat = (y_hat / self._scales[net][header.quality]).to(self._dtype)
+        x_hat = self._models[net].synthesis(y_hat)[0].float()
+        x_hat = x_hat[:, : header.height, : header.width].permute(1, 2, 0)
+        x_hat = x_hat.mul(255).round_().clamp_(0, 255).to(torch.uint8)
+        return np.array(x_hat.cpu().numpy())
+
+    def _bucket(self, header: Header) -> int:
+        return int(header.quality * len(self._weights.tables[0]) // QUALITIES)
+
+
+def load_cae(
+    device: str = "auto", *, weights: Path | None = None, threads: int | None = None
+) -> CaeCodec:
+    """Load the weights, choose the device, and code a grey frame to warm up.
+
+    Raises:
+        WeightsError: the weights cannot be used.
+        ValueError: no such device.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    path = weights or find_weights("cae")
+    codec = CaeCodec(load_cae_weights(path), choose_device(device))
+    info = codec.info
+    logger.info(
+        "%s on %s in %s, %d threads", info.model, info.device, info.dtype, info.threads
+    )
+    grey = np.full((128, 128, 3), 128, np.uint8)
+    codec.decode(codec.encode(grey, QUALITIES // 2))
+    return codec
+
+
+def _tables(z: IntArray) -> Tables:
+    """Tables whose hyper-latents are the coefficients, and which have no latents."""
+    y = np.zeros((ROWS, 4), np.int32)
+    y[:] = (1, 2, 1, 1)
+    return Tables(y, np.ones(ROWS, np.int32), z)
+
+
+@torch.no_grad()
+def _scales(model: CaeModel, device: torch.device) -> Tensor:
+    """(64, M, 1, 1) scales of every quality."""
+    qualities = torch.arange(QUALITIES, dtype=torch.float32)
+    scales: Tensor = model.scale.cpu()(qualities)
+    return scales.to(device)

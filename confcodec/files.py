@@ -1,0 +1,244 @@
+"""`confcodec encode` and `confcodec decode`: picture and video files to bitstream files and back.
+
+Every frame is coded on its own and written at once, so a video of any length takes
+the memory of one frame.
+"""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from PIL import Image
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from confcodec.codec.bitstream import MAGIC
+from confcodec.codec.codec import Codec, codec_of
+from confcodec.codec.frame import Pixels, check_size
+from confcodec.codec.metrics import psnr
+from confcodec.errors import CaptureError, ConfcodecError
+from confcodec.file_paths import decoding_plan, encoding_plan
+from confcodec.media.bitstream_file import (
+    BitstreamReader,
+    BitstreamWriter,
+    FileHeader,
+)
+from confcodec.media.decode import played_once, upright, video_facts
+from confcodec.media.picture import PICTURES, read_picture
+from confcodec.media.record import FileSink
+
+LOSSLESS_DB = 100.0
+"""Stands for an infinite PSNR, so that means exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The frames of a picture or video file."""
+
+    fps: Fraction
+    """0 for a picture."""
+    count: int | None
+    """How many frames, if the file says so."""
+    frames: Iterator[tuple[float, Pixels]]
+    """Seconds from the start, and pixels."""
+
+
+def encode_files(arguments: argparse.Namespace) -> dict[str, object]:
+    """Code pictures and videos into bitstream files; returns the figures.
+
+    Raises:
+        CaptureError: an input is no picture or video, or an output cannot be written.
+        ConfcodecError: a frame is too small or large, or the codec cannot be used.
+    """
+    plan = encoding_plan(arguments.paths, arguments.output)
+    codec = _load(arguments.codec, arguments)
+    files = []
+    with _progress() as progress:
+        for source, target in plan:
+            frames = _open(source)
+            task = progress.add_task(source.name, total=frames.count)
+            shown = _counted(frames.frames, progress, task)
+            facts = _encode(codec, arguments.quality, frames.fps, shown, source, target)
+            files.append({"input": str(source), "output": str(target), **facts})
+    common = {"quality": arguments.quality, "codec": codec.info.codec}
+    return _report(files, common | {"model": codec.info.model})
+
+
+def decode_files(arguments: argparse.Namespace) -> dict[str, object]:
+    """Turn bitstream files back into pictures and videos; returns what was written.
+
+    Raises:
+        BitstreamError: an input is no bitstream file of ours.
+        CaptureError: a file cannot be read or written.
+    """
+    codecs: dict[str, Codec] = {}
+    files = []
+    plan = decoding_plan(arguments.paths, arguments.output, arguments.png)
+    with _progress() as progress:
+        for source, target in plan:
+            task = progress.add_task(source.name, total=None)
+            with BitstreamReader(source) as reader:
+                pictures = _decoded(reader, codecs, arguments)
+                shown = _counted(pictures, progress, task)
+                count = _write_pictures(shown, reader.header, target, arguments.png)
+                files.append(
+                    {
+                        "input": str(source),
+                        "output": str(target),
+                        "frames": count,
+                        "size": [reader.header.width, reader.header.height],
+                        "truncated": reader.truncated,
+                    }
+                )
+    return _report(files, {"codec": ", ".join(codecs)})
+
+
+def _open(path: Path) -> Material:
+    if path.suffix.lower() in PICTURES:
+        return Material(Fraction(0), 1, iter([(0.0, read_picture(path))]))
+    fps, count = video_facts(str(path))
+    frames = ((time, upright(frame)) for time, frame in played_once(str(path)))
+    return Material(fps, count, frames)
+
+
+def _encode(
+    codec: Codec,
+    quality: int,
+    fps: Fraction,
+    frames: Iterable[tuple[float, Pixels]],
+    source: Path,
+    target: Path,
+) -> dict[str, object]:
+    """Write one file; its figures."""
+    writer: BitstreamWriter | None = None
+    count, coded, pixel_count, total_db = 0, 0, 0, 0.0
+    size, start = [0, 0], 0.0
+    try:
+        for time, pixels in frames:
+            height, width = pixels.shape[:2]
+            if writer is None:
+                _check(width, height, source)
+                size, start = [width, height], time
+                header = FileHeader(codec.info.codec, width, height, fps)
+                writer = BitstreamWriter(target, header)
+            bitstream = codec.encode(pixels, quality)
+            writer.write(bitstream, time - start)
+            total_db += min(psnr(pixels, codec.reconstruct(bitstream)), LOSSLESS_DB)
+            count += 1
+            coded += len(bitstream)
+            pixel_count += width * height
+    finally:
+        if writer is not None:
+            writer.close()
+    if writer is None:
+        raise CaptureError(f"{source} holds no picture; choose another file")
+    return {
+        "frames": count,
+        "size": size,
+        "bytes": coded,
+        "file_bytes": writer.bytes,
+        "bpp": round(8 * coded / pixel_count, 4),
+        "psnr_db": round(total_db / count, 3),
+    }
+
+
+def _decoded(
+    reader: BitstreamReader, codecs: dict[str, Codec], arguments: argparse.Namespace
+) -> Iterator[tuple[float, Pixels]]:
+    for time, bitstream in reader:
+        name = codec_of(bitstream)
+        if arguments.weights and bitstream[:1] == MAGIC:
+            name = arguments.weights.name.rpartition("-")[0]
+        if name not in codecs:
+            codecs[name] = _load(name, arguments)
+        yield time, codecs[name].decode(bitstream)
+
+
+def _write_pictures(
+    frames: Iterator[tuple[float, Pixels]], header: FileHeader, target: Path, png: bool
+) -> int:
+    """Write a picture, a video, or a folder of pictures; how many frames it has."""
+    if header.fps and not png:
+        return _write_video(frames, header.fps, target)
+    count = 0
+    for _, pixels in frames:
+        path = target / f"{count:06d}.png" if header.fps else target
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+        except (OSError, ValueError) as error:
+            raise CaptureError(
+                f"cannot write {path}: {error}; name a .png file"
+            ) from error
+        count += 1
+    return count
+
+
+def _write_video(
+    frames: Iterator[tuple[float, Pixels]], fps: Fraction, target: Path
+) -> int:
+    sink = FileSink(str(target), float(fps))
+    count = 0
+    try:
+        for time, pixels in frames:
+            sink.show(pixels, time)
+            count += 1
+    finally:
+        sink.close()
+    return count
+
+
+def _check(width: int, height: int, source: Path) -> None:
+    try:
+        check_size(width, height)
+    except ValueError as error:
+        raise ConfcodecError(f"{source}: {error}") from error
+
+
+def _load(name: str, arguments: argparse.Namespace) -> Codec:
+    weights: Path | None = arguments.weights
+    try:
+        return Codec.load(
+            name, arguments.device, weights=weights, threads=arguments.threads
+        )
+    except ValueError as error:
+        raise ConfcodecError(str(error)) from error
+
+
+def _report(
+    files: list[dict[str, object]], common: dict[str, object]
+) -> dict[str, object]:
+    """The facts of one file as they are; those of several in a list, with their means."""
+    if len(files) == 1:
+        return files[0] | common
+    report: dict[str, object] = {"files": files, **common}
+    for key in ("bpp", "psnr_db"):
+        values = [float(str(facts[key])) for facts in files if key in facts]
+        if values:
+            report[f"mean_{key}"] = round(sum(values) / len(values), 4)
+    return report
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        yield progress
+
+
+def _counted(
+    frames: Iterable[tuple[float, Pixels]], progress: Progress, task: object
+) -> Iterator[tuple[float, Pixels]]:
+    for frame in frames:
+        yield frame
+        progress.advance(task)  # type: ignore[arg-type]

@@ -1,0 +1,219 @@
+"""Bitstreams in a file (.ccb): a coded picture, a coded video, or a recorded call.
+
+All numbers in network byte order. First the header:
+
+    offset  bytes  field
+    0       4      magic, "CCBF"
+    4       1      version, 1
+    5       1      flags, 0
+    6       2      width of the first frame, pixels
+    8       2      height of the first frame, pixels
+    10      4      frames a second, numerator; 0 for a single picture
+    14      4      frames a second, denominator
+    18      12     codec of the first frame, ASCII, filled up with zeros
+
+Then, for each frame:
+
+    0       4      n, length of the bitstream
+    4       8      time of the frame since the first one, microseconds
+    12      n      bitstream
+
+Every bitstream says its codec and its size itself, and decodes without any other:
+a frame may have another codec or size than the first. A file that was cut off, or
+is still being written, is good up to its last whole frame.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, NamedTuple, Self
+
+from confcodec.codec.frame import check_size
+from confcodec.errors import BitstreamError, CaptureError
+
+SUFFIX = ".ccb"
+MAGIC = b"CCBF"
+VERSION = 1
+
+_HEADER = struct.Struct("!4sBBHHII12s")
+_FRAME = struct.Struct("!IQ")
+_LENGTH_LIMIT = 32 << 20
+"""Bytes of a bitstream: more than any codec makes of the largest frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileHeader:
+    """What the file says of itself before its first frame."""
+
+    codec: str
+    """Codec of the first frame, one of `CODECS`."""
+    width: int
+    """Of the first frame, pixels."""
+    height: int
+    """Of the first frame, pixels."""
+    fps: Fraction = Fraction(0)
+    """Frames a second, nominally; 0 for a single picture."""
+
+
+class TimedBitstream(NamedTuple):
+    """One frame of a file."""
+
+    time: float
+    """Seconds since the first frame."""
+    bitstream: bytes
+    """Untrusted, as everything from a file."""
+
+
+def pack_header(header: FileHeader) -> bytes:
+    """The first bytes of a file."""
+    fps = header.fps.limit_denominator(100_000)
+    fields = (header.width, header.height, fps.numerator, fps.denominator)
+    return _HEADER.pack(MAGIC, VERSION, 0, *fields, header.codec.encode("ascii"))
+
+
+def unpack_header(content: bytes) -> FileHeader:
+    """Check the first bytes of a file, untrusted; the inverse of `pack_header`.
+
+    Raises:
+        BitstreamError: not the start of a file of this version.
+    """
+    if len(content) < _HEADER.size or content[:4] != MAGIC:
+        raise BitstreamError(
+            "no bitstream file of confcodec: it does not begin with CCBF"
+        )
+    _, version, flags, width, height, over, under, name = _HEADER.unpack_from(content)
+    if version != VERSION or flags:
+        raise BitstreamError(
+            f"file version {version}.{flags}, this program reads {VERSION}.0; use a newer release"
+        )
+    try:
+        check_size(width, height)
+        codec = name.rstrip(b"\0").decode("ascii")
+    except ValueError as error:
+        raise BitstreamError(f"damaged file header: {error}") from error
+    if not under or not codec.isprintable():
+        raise BitstreamError("damaged file header: no frame rate, or no codec's name")
+    return FileHeader(codec, width, height, Fraction(over, under))
+
+
+def pack_frame(bitstream: bytes, time: float) -> bytes:
+    """The bytes of one frame of a file; `time` is seconds since the first frame."""
+    assert len(bitstream) <= _LENGTH_LIMIT
+    return _FRAME.pack(len(bitstream), max(0, round(1e6 * time))) + bitstream
+
+
+class BitstreamWriter:
+    """Writes a file frame by frame; after each frame the file is good as it is."""
+
+    def __init__(self, path: Path, header: FileHeader) -> None:
+        """Create the file, over an older one of that name.
+
+        Raises:
+            CaptureError: it cannot be written.
+        """
+        self._path = path
+        self.bytes = 0
+        """Length of the file so far."""
+        try:
+            self._file: BinaryIO = path.open("wb")
+        except OSError as error:
+            raise self._failed(error) from error
+        self._write(pack_header(header))
+
+    def write(self, bitstream: bytes, time: float) -> None:
+        """Add a frame shown `time` seconds after the first.
+
+        Raises:
+            CaptureError: the file can no longer be written.
+        """
+        self._write(pack_frame(bitstream, time))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _write(self, content: bytes) -> None:
+        try:
+            self._file.write(content)
+            self._file.flush()
+        except (OSError, ValueError) as error:
+            raise self._failed(error) from error
+        self.bytes += len(content)
+
+    def _failed(self, error: Exception) -> CaptureError:
+        reason = error.strerror if isinstance(error, OSError) else error
+        return CaptureError(f"cannot write {self._path}: {reason}; choose another file")
+
+
+class BitstreamReader:
+    """Reads a file frame by frame, in constant memory."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a file and read its header.
+
+        Raises:
+            CaptureError: the file cannot be read.
+            BitstreamError: it is no file of coded pictures.
+        """
+        self.path = path
+        self.truncated = False
+        """True once the frames were read and the last one was not whole."""
+        try:
+            self._file: BinaryIO = path.open("rb")
+            start = self._file.read(_HEADER.size)
+        except OSError as error:
+            raise CaptureError(f"cannot read {path}: {error.strerror}") from error
+        try:
+            self.header = unpack_header(start)
+        except BitstreamError as error:
+            self._file.close()
+            raise BitstreamError(f"{path}: {error}") from error
+
+    def __iter__(self) -> Iterator[TimedBitstream]:
+        """The whole frames that are there, from the first.
+
+        Raises:
+            BitstreamError: a length no bitstream has: the rest cannot be found.
+        """
+        self._file.seek(_HEADER.size)
+        self.truncated = False
+        while head := self._file.read(_FRAME.size):
+            length, time = _FRAME.unpack(head) if len(head) == _FRAME.size else (1, 0)
+            if length > _LENGTH_LIMIT:
+                raise BitstreamError(
+                    f"{self.path} is damaged: a frame of {length} bytes"
+                )
+            bitstream = self._file.read(length)
+            if len(bitstream) < length:
+                self.truncated = True
+                return
+            yield TimedBitstream(time / 1e6, bitstream)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

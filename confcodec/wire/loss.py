@@ -1,0 +1,50 @@
+"""How much of what was sent got lost, from the receiver reports."""
+
+from collections import deque
+
+from confcodec.wire.feedback import Report
+
+MARGIN = 8
+"""Packets that later ones may overtake before they count as lost."""
+WINDOW = 600
+"""Packets that the figures are means over: a few seconds."""
+_BITS = 256
+
+
+class LossMeter:
+    """Reads the bitmaps of one receiver."""
+
+    def __init__(self) -> None:
+        self._next: int | None = None
+        self._lost: deque[bool] = deque(maxlen=WINDOW)
+
+    def push(self, report: Report) -> None:
+        """Take a report; packets that earlier ones told of count once."""
+        if not report.packets:
+            return
+        last = (report.newest - MARGIN) & 0xFFFF
+        if self._next is None:
+            # The first report tells of no more packets than there were.
+            known = min(report.packets, _BITS) - MARGIN
+            self._next = (last - max(known, 0) + 1) & 0xFFFF
+        count = (last - self._next + 1) & 0xFFFF
+        if count > 0x8000:  # an old report, overtaken
+            return
+        self._next = (last + 1) & 0xFFFF
+        for back in range(min(count, _BITS - MARGIN) - 1 + MARGIN, MARGIN - 1, -1):
+            self._lost.append(not report.received >> back & 1)
+
+    @property
+    def loss(self) -> float:
+        """Share of packets lost lately, 0..1."""
+        return sum(self._lost) / len(self._lost) if self._lost else 0.0
+
+    @property
+    def burst(self) -> float:
+        """Packets lost in a row, on average; 1 if none were."""
+        lost = list(self._lost)
+        starts = sum(
+            now and not before
+            for before, now in zip([False, *lost], lost, strict=False)
+        )
+        return sum(lost) / starts if starts else 1.0

@@ -1,0 +1,91 @@
+"""The browser, servers and pages of the browser tests: a plugin that they name."""
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser import (
+    CHROMIUM_FLAGS,
+    PATIENCE,
+    Server,
+    chromium_path,
+    start_server,
+    wait_for_pictures,
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium_path()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        expect.set_options(timeout=PATIENCE)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = start_server("--codec", "jpeg")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_server() -> Iterator[Server]:
+    """A server that a test may harm; named before `open_page`, it outlives the pages."""
+    server = start_server("--codec", "jpeg")
+    yield server
+    server.process.send_signal(signal.SIGCONT)
+    server.stop()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages of their own; afterwards none may have complained on its console.
+
+    `expected` matches what a test's own doing must make the browser say.
+    """
+    complaints: list[str] = []
+    pages: list[Page] = []
+
+    def open_page(
+        url: str,
+        expected: str = "(?!)",
+        scheme: str = "dark",
+        width: int = 1280,
+        height: int = 900,
+    ) -> Page:
+        def complain(text: str) -> None:
+            if not re.search(expected, text):
+                complaints.append(text)
+
+        viewport = {"width": width, "height": height}
+        page = browser.new_page(viewport=viewport, color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_default_timeout(PATIENCE)
+        page.on(
+            "console",
+            lambda message: (
+                complain(message.text) if message.type in ("error", "warning") else None
+            ),
+        )
+        page.on("pageerror", lambda error: complain(str(error)))
+        page.goto(url)
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(server: Server, open_page: Callable[..., Page]) -> Page:
+    """The server's page, moving."""
+    page = open_page(server.url)
+    wait_for_pictures(page)
+    return page

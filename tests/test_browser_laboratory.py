@@ -1,0 +1,227 @@
+"""The laboratory of the page in a real browser."""
+
+import csv
+import io
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser import (
+    HASH,
+    NONE,
+    Server,
+    keep,
+    wait_for_change,
+    wait_for_pictures,
+    wait_until,
+)
+
+pytest_plugins = ["tests.browser_fixtures"]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+CHARTS = ("bitrate", "psnr", "bpp", "fps", "time", "rtt")
+LINES = """(id) => {
+    const canvas = document.querySelector(`#chart-${id} canvas`);
+    const scratch = new OffscreenCanvas(canvas.width, canvas.height);
+    const context = scratch.getContext("2d");
+    context.drawImage(canvas, 0, 0);
+    const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+    let coloured = 0;
+    for (let i = 0; i < data.length; i += 4) {
+        const [r, g, b] = data.subarray(i, i + 3);
+        if (Math.max(r, g, b) - Math.min(r, g, b) > 80) coloured++;
+    }
+    return coloured > 20;
+}"""
+MEAN = """() => {
+    const canvas = document.getElementById("difference");
+    const scratch = new OffscreenCanvas(canvas.width, canvas.height);
+    const context = scratch.getContext("2d", { willReadFrequently: true });
+    context.drawImage(canvas, 0, 0);
+    const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+    return data.reduce((sum, byte, i) => (i % 4 === 3 ? sum : sum + byte), 0) / (data.length * 0.75);
+}"""
+
+
+@pytest.fixture
+def lab(page: Page) -> Page:
+    page.keyboard.press("l")
+    expect(page.locator("#chart-psnr")).to_be_visible()
+    return page
+
+
+def cards(page: Page) -> dict[str, list[str]]:
+    """The text of each visible card of the comparison, by codec."""
+    return {
+        card.get_attribute("data-codec") or "": card.locator(
+            "figcaption > *"
+        ).all_inner_texts()
+        for card in page.locator(".cards figure:visible").all()
+    }
+
+
+def test_the_charts_draw_lines_and_those_without_figures_do_not_show(
+    lab: Page,
+) -> None:
+    for name in CHARTS:
+        wait_until(lab, partial(lab.evaluate, LINES, name))
+    expect(lab.locator("#chart-loss")).to_be_hidden()
+
+
+def test_a_chart_reads_its_values_under_the_pointer(lab: Page) -> None:
+    value = lab.locator("#chart-bitrate .chart-entry .number").first
+    expect(value).not_to_have_text(NONE)
+    lab.locator("#chart-bitrate").scroll_into_view_if_needed()
+    box = lab.locator("#chart-bitrate .u-over").bounding_box()
+    assert box
+    lab.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    expect(lab.locator("#pointed")).to_contain_text("s ago")
+    lab.mouse.move(5, 5)
+    expect(lab.locator("#pointed")).to_contain_text("Point at a chart")
+
+
+def test_the_divider_moves_by_pointer_and_by_keys(lab: Page) -> None:
+    divider = lab.locator("#split")
+    box, view = divider.bounding_box(), lab.locator("#viewer").bounding_box()
+    assert box
+    assert view
+    lab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    lab.mouse.down()
+    lab.mouse.move(view["x"] + view["width"] / 4, view["y"] + 50, steps=3)
+    lab.mouse.up()
+    expect(divider).to_have_attribute("aria-valuenow", "25")
+    divider.press("ArrowRight")
+    expect(divider).to_have_attribute("aria-valuenow", "30")
+    divider.press("Home")
+    expect(divider).to_have_attribute("aria-valuenow", "0")
+
+
+def test_the_three_ways_of_looking(lab: Page) -> None:
+    lab.locator("#modes [value=side]").click()
+    left, right = (
+        lab.locator(f"#{name}").bounding_box() for name in ("original", "decoded")
+    )
+    assert left
+    assert right
+    assert left["x"] + left["width"] <= right["x"]
+    keep(lab, "laboratory-side")
+    lab.keyboard.press("d")
+    expect(lab.locator("#difference")).to_be_visible()
+    wait_until(lab, lambda: 100 < lab.evaluate(MEAN) < 156)
+    wait_for_change(lab, partial(lab.evaluate, HASH, "difference"))
+    keep(lab, "laboratory-difference")
+
+
+def test_zooming_shows_pixels_and_dragging_moves_all_pictures_together(
+    lab: Page,
+) -> None:
+    expect(lab.locator(".cards figure").first).to_be_visible()
+    lab.locator("#modes [value=side]").click()
+    lab.locator("#zooms [value='8']").click()
+    shown = "(e) => getComputedStyle(e).transform"
+    before = lab.locator("#decoded").evaluate(shown)
+    assert before.startswith("matrix(8,")
+    rendering = "(e) => getComputedStyle(e).imageRendering"
+    assert lab.locator("#decoded").evaluate(rendering) == "pixelated"
+    view = lab.locator("#viewer").bounding_box()
+    assert view
+    lab.mouse.move(view["x"] + 60, view["y"] + 160)
+    lab.mouse.down()
+    lab.mouse.move(view["x"] + 160, view["y"] + 200, steps=3)
+    lab.mouse.up()
+    assert lab.locator("#decoded").evaluate(shown) != before
+    assert lab.locator("#original").evaluate(shown) == lab.locator("#decoded").evaluate(
+        shown
+    )
+    keep(lab, "laboratory-pixels")
+    lab.keyboard.press("Shift+Z")
+    assert lab.locator("#decoded").evaluate(shown).startswith("matrix(4,")
+
+
+def test_other_codecs_get_the_same_bytes_and_more_can_be_chosen(lab: Page) -> None:
+    expect(lab.locator(".cards figure")).to_have_count(3)
+    shown = cards(lab)
+    assert set(shown) == {"original", "jpeg", "webp"}
+    whole = int(shown["jpeg"][2].split()[0].replace(",", ""))
+    other = int(shown["webp"][2].split()[0].replace(",", ""))
+    assert 0.98 * whole <= other <= whole
+    assert float(shown["webp"][1].split()[0]) > 20
+    for codec in ("jpeg2000", "avif"):
+        lab.locator(f"#equal-codecs [value={codec}]").click()
+        expect(lab.locator(f".cards [data-codec={codec}]")).to_be_visible()
+    keep(lab, "laboratory-equal")
+    lab.locator("#equal-codecs [value=avif]").click()
+    expect(lab.locator(".cards [data-codec=avif]")).to_be_hidden()
+
+
+def test_a_card_shows_its_picture_large_beside_the_original_of_its_frame(
+    lab: Page,
+) -> None:
+    card = lab.locator(".cards [data-codec=webp]")
+    card.click()
+    expect(lab.locator("#decoded-title")).to_have_text("WebP")
+    expect(lab.locator("#decoded-facts")).to_contain_text("dB")
+    frames = [
+        lab.locator(f"#{side}").get_attribute("data-frame")
+        for side in ("original", "decoded")
+    ]
+    assert frames[0] == frames[1]
+    keep(lab, "laboratory-webp")
+    card.locator("button").press("Enter")
+    expect(lab.locator("#decoded-title")).to_have_text("Decoded")
+    wait_for_change(lab, lambda: lab.locator("#decoded").get_attribute("data-frame"))
+
+
+def test_a_pause_holds_pictures_and_charts_until_it_ends(lab: Page) -> None:
+    lab.keyboard.press("Space")
+    expect(lab.locator("#pause")).to_have_attribute("aria-pressed", "true")
+    frame = lab.locator("#decoded").get_attribute("data-frame")
+    sent = lab.locator("#figure-fps-sent").inner_text()
+    stats = lab.locator(".tile", has=lab.locator("#figure-fps-sent"))
+    wait_for_change(lab, lambda: stats.locator(".tile-note").inner_text())
+    assert lab.locator("#decoded").get_attribute("data-frame") == frame, sent
+    keep(lab, "laboratory-paused")
+    lab.locator("#pause").click()
+    wait_for_change(lab, lambda: lab.locator("#decoded").get_attribute("data-frame"))
+
+
+def test_the_figures_can_be_saved_as_csv(lab: Page) -> None:
+    wait_until(lab, partial(lab.evaluate, LINES, "psnr"))
+    with lab.expect_download() as saved:
+        lab.locator("#csv").click()
+    assert saved.value.suggested_filename.endswith(".csv")
+    rows = list(csv.DictReader(saved.value.path().read_text().splitlines()))
+    assert len(rows) > 3
+    assert {"seconds", "sentBitrate", "psnr", "latency"} <= set(rows[0])
+    assert "loss" not in rows[0]
+    assert -61 < float(rows[0]["seconds"]) < float(rows[-1]["seconds"]) <= 0
+    assert 20 < float(rows[-1]["psnr"]) < 60
+
+
+def test_the_moment_can_be_saved_as_a_picture(lab: Page) -> None:
+    expect(lab.locator(".cards figure")).to_have_count(3)
+    with lab.expect_download() as saved:
+        lab.locator("#png").click()
+    with Image.open(io.BytesIO(saved.value.path().read_bytes())) as image:
+        assert image.width == 2 * 640 + 3 * 16
+        assert image.height > 480
+        assert len(image.convert("RGB").getcolors(1 << 24) or []) > 1000
+
+
+def test_comparisons_are_made_only_while_the_laboratory_is_open(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(server.url)
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    page.reload()
+    wait_for_pictures(page)
+    assert not any("laboratory" in url for url in sockets)
+    with page.expect_websocket(lambda socket: "laboratory" in socket.url) as opened:
+        page.keyboard.press("l")
+    expect(page.locator(".cards figure").first).to_be_visible()
+    page.keyboard.press("l")
+    wait_until(page, lambda: opened.value.is_closed())

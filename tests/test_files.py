@@ -1,0 +1,218 @@
+"""Pictures and videos to bitstream files and back, through the real command line."""
+
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from confcodec.cli import main
+from confcodec.codec.cae import CaeConfig, CaeModel
+from confcodec.codec.cae_weights import save_cae_weights
+from confcodec.codec.codec import Codec
+from confcodec.codec.entropy import TOTAL
+from confcodec.codec.frame import Pixels
+from confcodec.codec.metrics import psnr
+from confcodec.errors import CaptureError
+from confcodec.file_paths import decoding_plan, encoding_plan, expand
+from confcodec.media.bitstream_file import (
+    BitstreamReader,
+    BitstreamWriter,
+    FileHeader,
+)
+from confcodec.media.decode import played_once, upright
+from confcodec.media.picture import read_picture
+from tests.conftest import picture
+
+FRAMES = 7
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short lossless video of pictures that differ."""
+    path = tmp_path_factory.mktemp("videos") / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=Fraction(25))
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "bgr0"
+        for seed in range(FRAMES):
+            frame = av.VideoFrame.from_ndarray(picture(64, 96, seed), format="rgb24")
+            container.mux(stream.encode(frame.reformat(format="bgr0")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for i, name in enumerate(("a.png", "deep/b.jpg")):
+        Image.fromarray(picture(40, 60, i)).save(tmp_path / "in" / name)
+    return tmp_path / "in"
+
+
+def report_of(*words: object) -> dict[str, object]:
+    """What a command that succeeds writes with --json."""
+    out = next(word for word in words if isinstance(word, Path)).parent / "report.json"
+    assert main([*map(str, words), "--json", str(out)]) == 0
+    report: dict[str, object] = json.loads(out.read_text())
+    return report
+
+
+def pixels_of(path: Path) -> Iterator[Pixels]:
+    return (upright(frame) for _, frame in played_once(str(path)))
+
+
+def test_a_video_comes_back_frame_by_frame(video: Path, tmp_path: Path) -> None:
+    coded, back = tmp_path / "clip.ccb", tmp_path / "frames"
+    words = ("encode", video, coded, "--codec", "jpeg", "--quality", 60)
+    assert main([str(word) for word in words]) == 0
+    with BitstreamReader(coded) as reader:
+        assert reader.header == FileHeader("jpeg", 96, 64, Fraction(25))
+        times = [time for time, _ in reader]
+    assert times == pytest.approx([i / 25 for i in range(FRAMES)], abs=2e-3)
+    assert main(["decode", str(coded), str(back), "--png"]) == 0
+    files = sorted((back / "clip").iterdir())
+    assert len(files) == FRAMES
+    for original, file in zip(pixels_of(video), files, strict=True):
+        assert psnr(original, read_picture(file)) > 35
+
+
+def test_a_video_becomes_a_video(video: Path, tmp_path: Path) -> None:
+    coded = tmp_path / "clip.ccb"
+    report = report_of("encode", video, "--codec", "webp", "-o", coded)
+    assert report["frames"] == FRAMES
+    assert float(str(report["psnr_db"])) > 25
+    assert main(["decode", str(coded)]) == 0
+    decoded = list(pixels_of(tmp_path / "clip.mp4"))
+    assert len(decoded) == FRAMES
+    assert psnr(decoded[3], list(pixels_of(video))[3]) > 25
+
+
+def test_a_video_that_was_cut_off_is_decoded_as_far_as_it_goes(
+    video: Path, tmp_path: Path
+) -> None:
+    coded = tmp_path / "clip.ccb"
+    assert main(["encode", str(video), str(coded), "--codec", "jpeg"]) == 0
+    coded.write_bytes(coded.read_bytes()[:-5])
+    report = report_of("decode", coded, tmp_path / "out.mkv")
+    assert report["truncated"]
+    assert report["frames"] == FRAMES - 1
+
+
+def test_a_file_may_change_its_codec_on_the_way(tmp_path: Path) -> None:
+    coded, pixels = tmp_path / "a.ccb", picture(64, 96)
+    with BitstreamWriter(coded, FileHeader("jpeg", 96, 64, Fraction(10))) as writer:
+        for i, name in enumerate(("jpeg", "webp", "jpeg")):
+            writer.write(Codec.load(name).encode(pixels, 50), i / 10)
+    report = report_of("decode", coded, "--png", "-o", tmp_path / "out")
+    assert report["codec"] == "jpeg, webp"
+    assert report["frames"] == 3
+    assert report_of("info", coded)["codec"] == "jpeg, webp"
+
+
+def test_a_folder_is_coded_into_a_folder_of_the_same_shape(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, back = tmp_path / "out", tmp_path / "back"
+    report = report_of("encode", folder, "--codec", "jpeg", "-o", out)
+    files = report["files"]
+    assert isinstance(files, list)
+    mean = np.mean([facts["psnr_db"] for facts in files])
+    assert report["mean_psnr_db"] == pytest.approx(mean, abs=1e-3)
+    assert (out / "deep" / "b.ccb").exists()
+    assert main(["decode", str(out), str(back)]) == 0
+    assert read_picture(back / "deep" / "b.png").shape == (40, 60, 3)
+    assert main(["info", str(out)]) == 0
+    assert "mean_bpp" in capsys.readouterr().out
+
+
+def test_a_pattern_in_quotes_names_files(folder: Path) -> None:
+    assert [f.name for f, _ in expand([folder / "*.png"], frozenset())] == ["a.png"]
+    plan = encoding_plan([folder / "a.png", folder / "deep" / "*"], None)
+    assert [to.name for _, to in plan] == ["a.ccb", "b.ccb"]
+
+
+def test_the_last_path_is_the_output_unless_it_is_an_input(folder: Path) -> None:
+    a, b = folder / "a.png", folder / "deep" / "b.jpg"
+    assert encoding_plan([a, folder / "x.ccb"], None) == [(a, folder / "x.ccb")]
+    assert encoding_plan([a, b], None) == [
+        (a, a.with_suffix(".ccb")),
+        (b, b.with_suffix(".ccb")),
+    ]
+    assert encoding_plan([a, b, folder / "new"], None)[1][1] == folder / "new" / "b.ccb"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["a.png", "a.jpg"], "would both become"),
+        (["a.png", "deep/b.jpg", "out.ccb"], "cannot hold 2 files"),
+        (["nothing*.png"], "does not exist|no file"),
+        (["deep/missing.png"], "does not exist"),
+    ],
+)
+def test_paths_that_cannot_be_meant_are_refused(
+    words: list[str], said: str, folder: Path
+) -> None:
+    Image.fromarray(picture(40, 60)).save(folder / "a.jpg")
+    with pytest.raises(CaptureError, match=said):
+        encoding_plan([folder / word for word in words], None)
+
+
+def test_a_folder_without_bitstream_files_is_refused(folder: Path) -> None:
+    with pytest.raises(CaptureError, match="ccb"):
+        decoding_plan([folder], None, png=False)
+
+
+def test_info_tells_a_video_without_decoding_it(video: Path, tmp_path: Path) -> None:
+    coded = tmp_path / "clip.ccb"
+    encoded = report_of("encode", video, coded, "--codec", "jpeg")
+    facts = report_of("info", coded)
+    for key in ("frames", "bytes", "file_bytes", "size"):
+        assert facts[key] == encoded[key]
+    assert facts["fps"] == 25
+    assert facts["seconds"] == pytest.approx(FRAMES / 25, abs=0.01)
+    assert not facts["truncated"]
+
+
+def test_a_learned_codec_codes_files_with_weights_of_its_own(
+    tiny_weights: Path, tmp_path: Path
+) -> None:
+    original, coded, back = (tmp_path / name for name in ("a.png", "a.ccb", "b.png"))
+    Image.fromarray(picture(40, 60)).save(original)
+    how = ["--device", "cpu-fp32", "--weights", tiny_weights]
+    report_of("encode", original, "--quality", 40, *how, "-o", coded)
+    report_of("decode", coded, *how, "-o", back)
+    facts = report_of("info", coded)
+    assert facts["quality"] == "40"
+    assert facts["model"] == tiny_weights.stem[-8:]
+    codec = Codec.load("rt", "cpu-fp32", weights=tiny_weights)
+    expected = codec.decode(codec.encode(read_picture(original), 40))
+    assert np.array_equal(read_picture(back), expected)
+
+
+def test_weights_say_which_learned_codec_is_meant(tmp_path: Path) -> None:
+    original, coded, back = (tmp_path / name for name in ("a.png", "a.ccb", "b.png"))
+    Image.fromarray(picture(40, 60)).save(original)
+    net = CaeModel(CaeConfig(width2=4, width4=4, latent=4, blocks=1))
+    table = np.full((1, 4, 64 * 2 + 1), TOTAL // 129, np.int32)
+    table[..., 64] += TOTAL - table[0, 0].sum()
+    weights = save_cae_weights([net], [table], (0.001, 0.1), tmp_path)
+    how = ["--device", "cpu-fp32", "--weights", weights]
+    report = report_of("encode", original, "--codec", "cae", *how, "-o", coded)
+    assert report["model"] == weights.stem
+    assert report_of("decode", coded, *how, "-o", back)["codec"] == "cae"
+    assert read_picture(back).shape == (40, 60, 3)
+
+
+def test_a_video_too_large_for_the_codecs_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "large.png"
+    Image.fromarray(np.zeros((20, 2000, 3), np.uint8)).save(path)
+    assert main(["encode", str(path), "--codec", "jpeg"]) == 1
+    assert "large.png: 2000x20 is outside" in capsys.readouterr().err
+    assert not (tmp_path / "large.ccb").exists()

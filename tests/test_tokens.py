@@ -1,0 +1,75 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from confcodec.call.rooms import CALLER, WATCHER, RefusedError
+from confcodec.call.tokens import Keys, load_secret, state_folder
+
+
+def test_a_token_says_what_its_holder_may_do() -> None:
+    keys = Keys(b"secret")
+    assert keys.role("home", keys.token("home", CALLER)) == CALLER
+    assert keys.role("home", keys.token("home", WATCHER)) == WATCHER
+
+
+def test_any_server_with_the_same_secret_accepts_a_token() -> None:
+    assert Keys(b"secret").role("home", Keys(b"secret").token("home")) == CALLER
+
+
+@pytest.mark.parametrize(
+    "token", ["", "c", "w", "Secret", "\udcff", "日本", "c" * 5000]
+)
+def test_any_other_token_is_refused(token: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        Keys(b"secret").role("home", token)
+    assert refused.value.code == "bad-token"
+
+
+def test_a_token_opens_no_other_room_and_no_other_servers() -> None:
+    keys = Keys(b"secret")
+    for token in (
+        keys.token("away"),
+        Keys(b"other").token("home"),
+        Keys().token("home"),
+    ):
+        with pytest.raises(RefusedError):
+            keys.role("home", token)
+
+
+def test_a_watchers_token_makes_no_caller() -> None:
+    keys = Keys(b"secret")
+    with pytest.raises(RefusedError):
+        keys.role("home", CALLER + keys.token("home", WATCHER)[1:])
+
+
+def test_the_secret_is_kept_for_this_user_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CONFCODEC_SECRET", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    first = load_secret(None)
+    assert load_secret(None) == first
+    assert len(first) >= 32
+    (kept,) = state_folder().iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_a_given_secret_comes_before_the_kept_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("CONFCODEC_SECRET", "from the environment")
+    assert load_secret("given") == b"given"
+    assert load_secret(None) == b"from the environment"
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_place_for_it_the_secret_is_new_and_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("CONFCODEC_SECRET", raising=False)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    assert load_secret(None) != load_secret(None)
+    assert "--secret" in caplog.text

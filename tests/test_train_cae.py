@@ -1,0 +1,146 @@
+"""Training `cae` with the shared trainer: incrementally, then its scales alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from confcodec.cli import main
+from confcodec.codec.cae import CaeConfig, CaeModel
+from confcodec.codec.cae_codec import load_cae
+from confcodec.codec.cae_weights import load_cae_weights
+from confcodec.codec.entropy import TOTAL
+from confcodec.codec.metrics import psnr
+from confcodec.lab import trainer
+from confcodec.lab.card import write_card
+from confcodec.lab.data import Patches
+from confcodec.lab.freeze import freeze
+from confcodec.lab.freeze_cae import LIMIT, tables_of
+from confcodec.lab.models import coefficients_at
+from confcodec.lab.train import TrainSettings
+from confcodec.lab.trainer import start, train, train_step
+from confcodec.lab.warm_start import components
+from confcodec.lab.warm_start_cae import klt_warm_start_cae
+from tests.conftest import picture
+
+SETTINGS = TrainSettings(
+    model="cae", batch=2, patch=128, warmup_steps=5, lr=2e-3, validate_minutes=0.0
+)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = CaeConfig(width2=8, width4=16, latent=12, blocks=1)
+    monkeypatch.setitem(trainer.MODELS, "cae", small)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pictures")
+    for seed in range(2):
+        Image.fromarray(picture(160, 200, seed)).save(path / f"{seed}.png")
+    return path
+
+
+def test_it_learns(folder: Path) -> None:
+    patches = Patches(folder, 128)
+    state = start(SETTINGS, patches, CPU)
+    losses = [
+        float(train_step(SETTINGS, state, patches)[0].total.detach()) for _ in range(40)
+    ]
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+
+
+def test_the_warm_start_is_the_best_linear_transform_of_blocks() -> None:
+    wide = CaeConfig(width2=32, width4=96, latent=96, blocks=1)
+    x = torch.from_numpy(picture(64, 96)).permute(2, 0, 1)[None].float() / 255
+    model = CaeModel(wide)
+    klt_warm_start_cae(model, x)
+    blocks = (x - 0.5) / 0.25
+    for _ in range(3):
+        blocks = F.pixel_unshuffle(blocks, 2)
+    basis = components(blocks, 96)
+    y = torch.einsum("bchw,cm->bmhw", blocks, basis)
+    with torch.no_grad():
+        assert torch.allclose(model.analysis(x), y, atol=1e-4)
+        x_hat = torch.einsum("bmhw,cm->bchw", y, basis)
+        for _ in range(3):
+            x_hat = F.pixel_shuffle(x_hat, 2)
+        expected = x_hat * 0.25 + 0.5
+        assert torch.allclose(model.synthesis(y), expected, atol=1e-4)
+
+
+def test_a_net_too_narrow_for_the_warm_start_keeps_its_noise() -> None:
+    model = CaeModel(CaeConfig(width2=8, width4=16, latent=12, blocks=1))
+    before = [p.clone() for p in model.parameters()]
+    klt_warm_start_cae(model, torch.rand(1, 3, 32, 32))
+    assert all(map(torch.equal, before, model.parameters()))
+
+
+def test_coefficients_are_let_in_two_at_first_and_all_at_last() -> None:
+    counts = [coefficients_at(step, 100, 96) for step in range(120)]
+    assert counts[0] == 2
+    assert counts == sorted(counts)
+    assert counts[99] < 96
+    assert set(counts[100:]) == {96}
+    assert coefficients_at(0, 0, 96) == 96
+
+
+def test_training_masks_both_the_model_and_its_average(folder: Path) -> None:
+    settings, patches = replace(SETTINGS, mask_steps=10), Patches(folder, 128)
+    state = start(settings, patches, CPU)
+    for expected in (2, 3, 4):
+        train_step(settings, state, patches)
+        for model in (state.model, state.average):
+            assert isinstance(model, CaeModel)
+            assert int(model.mask.sum()) == expected
+
+
+def test_scales_train_while_the_networks_rest(folder: Path) -> None:
+    settings, patches = replace(SETTINGS, scales_only=1), Patches(folder, 128)
+    state = start(settings, patches, CPU)
+    before = {name: p.clone() for name, p in state.model.named_parameters()}
+    train_step(settings, state, patches)
+    moved = {
+        name.partition(".")[0]
+        for name, p in state.model.named_parameters()
+        if not torch.equal(p, before[name])
+    }
+    assert moved == {"scale", "mixture"}
+
+
+def test_a_run_of_both_stages_leaves_weights_that_code_pictures(
+    folder: Path, tmp_path: Path
+) -> None:
+    first = replace(SETTINGS, steps=40, quality=40.0, mask_steps=20)
+    train(first, folder, folder, tmp_path / "one", None)
+    second = replace(SETTINGS, steps=50, scales_only=1)
+    train(second, folder, None, tmp_path / "two", tmp_path / "one" / "last.pt")
+    path = freeze(tmp_path / "two" / "last.pt", folder, tmp_path, 4, 128)
+    assert path.name.startswith("cae-")
+    write_card(path, tmp_path / "two" / "last.pt", folder, None)
+    codec, pixels = load_cae("cpu-fp32", weights=path), picture(160, 200, 0)
+    coded = [codec.encode(pixels, quality) for quality in (0, 30, 63)]
+    assert len(coded[0]) < len(coded[1]) < len(coded[2])
+    assert psnr(pixels, codec.decode(coded[2])) > 10
+    nets = [tmp_path / stage / "last.pt" for stage in ("one", "two")]
+    words = ["export", str(nets[0]), str(folder), "--also", str(nets[1])]
+    assert main([*words, "--out", str(tmp_path / "both"), "--batches", "2"]) == 0
+    (both,) = (tmp_path / "both").glob("*.safetensors")
+    assert len(load_cae_weights(both).models) == 2
+
+
+def test_tables_keep_the_likely_and_drop_the_unseen() -> None:
+    counts = np.zeros((2, 2 * LIMIT + 1))
+    counts[:, LIMIT] = 10_000
+    counts[1, LIMIT + 1] = 10_000
+    tables = tables_of(counts)
+    assert (tables.sum(-1) == TOTAL).all()
+    assert tables[0, LIMIT] > 0.99 * TOTAL
+    assert tables[1, LIMIT] == pytest.approx(TOTAL / 2, rel=0.01)
+    assert tables[0, 0] == 0

@@ -1,0 +1,68 @@
+"""Pictures for the pages: whole pairs or nothing."""
+
+import asyncio
+
+from aiohttp import web
+
+from confcodec.call.views import MAX_AHEAD, Page, Shot, Views
+from confcodec.codec.frame import Frame
+from confcodec.wire.pictures import DECODED, ORIGINAL, Picture, pack, unpack
+from tests.conftest import picture
+from tests.waiting import eventually
+
+PIXELS = picture(48, 64)
+
+
+def decoded(number: int) -> Shot:
+    message = pack(Picture(DECODED, number, 0, b"\xff\xd8"))
+    return Shot(DECODED, number, 0.0, None, message)
+
+
+def queued(page: Page) -> list[tuple[int, int]]:
+    """(kind, frame number) of the pictures on their way to a page, which forgets them."""
+    found = []
+    while not page._outbox.empty():
+        message = page._outbox.get_nowait()
+        assert isinstance(message, bytes)
+        found.append((unpack(message).kind, unpack(message).frame))
+    return found
+
+
+async def test_a_page_gets_both_halves_of_a_pair_or_neither() -> None:
+    views, page = Views(), Page(web.WebSocketResponse())
+    views.pages.add(page)
+    running = asyncio.create_task(views.run())
+    for number in range(5):
+        views.remember(Frame(PIXELS, number, 0.0))
+    views.show_pair(decoded(0))
+    await eventually(lambda: page._outbox.qsize() == 2)
+    assert queued(page) == [(ORIGINAL, 0), (DECODED, 0)]
+    page.acknowledge(0, DECODED)  # and not the original: there is room for one more
+    views.show_pair(decoded(1))
+    await eventually(lambda: page._outbox.qsize() == 2)
+    queued(page)
+    page.acknowledge(1, DECODED)
+    assert not page.has_room(ORIGINAL)
+    assert page.has_room(DECODED)
+    views.show_pair(decoded(2))
+    page.acknowledge(1, ORIGINAL)
+    views.show_pair(decoded(3))
+    await eventually(lambda: page._outbox.qsize() >= 2)
+    numbers = [number for _, number in queued(page)]
+    assert numbers in ([3, 3], [2, 2], [2, 2, 3, 3])
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_page_that_acknowledges_nothing_gets_two_pairs() -> None:
+    views, page = Views(), Page(web.WebSocketResponse())
+    views.pages.add(page)
+    running = asyncio.create_task(views.run())
+    for number in range(MAX_AHEAD + 3):
+        views.remember(Frame(PIXELS, number, 0.0))
+        views.show_pair(decoded(number))
+        await asyncio.sleep(0)
+    await eventually(lambda: page._outbox.qsize() == 2 * MAX_AHEAD)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert len(queued(page)) == 2 * MAX_AHEAD

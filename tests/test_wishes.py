@@ -1,0 +1,185 @@
+"""What a page asks for is done, and what it may not ask for is refused."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from confcodec.call.host import Host
+from confcodec.call.options import CallOptions
+from confcodec.call.server import listening, make_app
+from confcodec.call.wishes import reachable
+from confcodec.codec.frame import Frame
+from tests.waiting import PATIENCE, eventually
+
+
+class Wisher:
+    """A page at a host that captures the demo, and the frames captured."""
+
+    def __init__(
+        self, host: Host, base: str, socket: aiohttp.ClientWebSocketResponse
+    ) -> None:
+        self.host, self.base, self.socket = host, base, socket
+        self.frames: list[Frame] = []
+        host.endpoint.on_captured = self.frames.append
+
+    async def ask(self, **message: object) -> dict[str, Any]:
+        """Send a wish; the state that follows, or the error."""
+        await self.socket.send_json(message)
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                heard = await self.socket.receive()
+                if heard.type != aiohttp.WSMsgType.TEXT:
+                    continue  # a picture
+                answer: dict[str, Any] = heard.json()
+                if answer["type"] in ("state", "error"):
+                    return answer
+
+
+@pytest.fixture
+async def page(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[Wisher]:
+    monkeypatch.chdir(tmp_path)
+    host = Host(CallOptions(source="demo", codec="jpeg", size=(160, 120)))
+    await host.endpoint.start()
+    capturing = asyncio.create_task(host.endpoint.run())
+    await host.endpoint.loaded.wait()  # which pages are told of
+    async with (
+        listening(make_app(host), "127.0.0.1", 0) as base,
+        aiohttp.ClientSession() as client,
+        client.ws_connect(f"{base}/view", params={"token": host.room.token}) as socket,
+    ):
+        page = Wisher(host, base, socket)
+        first = await socket.receive_json()
+        assert first["sources"][0] == first["source_spec"] == "demo"
+        yield page
+    capturing.cancel()
+    await asyncio.gather(capturing, return_exceptions=True)
+    await host.close()
+    await host.endpoint.close()
+
+
+async def test_a_camera_that_is_off_gives_no_frames_until_it_is_on_again(
+    page: Wisher,
+) -> None:
+    await eventually(lambda: len(page.frames) > 2)
+    assert (await page.ask(type="set", camera=False))["camera"] is False
+    before = len(page.frames)
+    assert (await page.ask(type="set", camera=True))["camera"] is True
+    assert len(page.frames) <= before + 1
+    await eventually(lambda: len(page.frames) > before + 2)
+
+
+async def test_size_and_rate_change_while_frames_go_on_counting(page: Wisher) -> None:
+    await eventually(lambda: len(page.frames) > 2)
+    assert (await page.ask(type="set", size=[320, 240]))["size"] == [320, 240]
+    assert (await page.ask(type="set", fps=15))["fps"] == 15
+    await eventually(lambda: page.frames[-1].pixels.shape == (240, 320, 3))
+    await eventually(lambda: len(page.frames) > 10)
+    first = page.frames[0].number
+    numbers = [frame.number for frame in page.frames]
+    assert numbers == list(range(first, first + len(numbers)))
+
+
+async def test_another_source_takes_over_and_a_missing_one_does_not(
+    page: Wisher, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (64, 64), (200, 0, 0)).save(tmp_path / "red.png")
+    state = await page.ask(type="set", source="red.png")
+    assert (state["source"], state["source_spec"]) == ("red.png", "red.png")
+    await eventually(lambda: page.frames[-1].pixels[0, 0].tolist() == [200, 0, 0])
+    refused = await page.ask(type="set", source="absent.mp4")
+    assert "no file" in refused["message"]
+    count = len(page.frames)
+    await eventually(lambda: len(page.frames) > count + 3)
+    assert page.frames[-1].pixels[0, 0].tolist() == [200, 0, 0]
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../secret.mp4", "a/../../b.mp4"])
+async def test_a_page_reaches_no_file_outside_the_servers_folder(
+    page: Wisher, path: str
+) -> None:
+    assert "outside" in (await page.ask(type="set", source=path))["message"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "set", "size": [8, 8]},
+        {"type": "set", "size": [640]},
+        {"type": "set", "fps": 0},
+        {"type": "set", "fps": 1e9},
+        {"type": "camera", "sdp": "v=0"},
+        {"type": "record"},
+        {"type": "nonsense"},
+    ],
+)
+async def test_what_makes_no_sense_is_answered_with_an_error(
+    page: Wisher, message: dict[str, object]
+) -> None:
+    assert (await page.ask(**message))["type"] == "error"
+    assert (await page.ask(type="set", quality=3))["quality"] == 3
+
+
+async def test_a_recording_is_listed_and_can_be_fetched(
+    page: Wisher, tmp_path: Path
+) -> None:
+    state = await page.ask(type="record", on=True)
+    assert state["recording"] == {"on": True, "files": []}
+    await eventually(lambda: page.frames)
+    page.host.recorder.sent(page.frames[0], b"\xff\xd8 as if a JPEG")
+    state = await page.ask(type="record", on=False)
+    (file,) = state["recording"]["files"]
+    token = {"token": page.host.room.token}
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(f"{page.base}/recordings/{file['name']}", params=token) as got,
+    ):
+        assert len(await got.read()) == file["bytes"]
+        assert "attachment" in got.headers["Content-Disposition"]
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(f"{page.base}/recordings/other.ccb", params=token) as got,
+    ):
+        assert got.status == 404
+
+
+async def test_the_link_comes_as_a_qr_code_and_nothing_else_does(page: Wisher) -> None:
+    token = page.host.room.token
+    async with aiohttp.ClientSession() as client:
+        for link, status in (
+            (f"http://127.0.0.1/#{token}", 200),
+            ("javascript:alert(1)", 400),
+            ("http://" + "x" * 600, 400),
+        ):
+            query = {"token": token, "link": link}
+            async with client.get(f"{page.base}/qr.svg", params=query) as got:
+                assert got.status == status
+
+
+@pytest.mark.parametrize(
+    ("base", "others"),
+    [
+        ("http://127.0.0.1:8080", None),
+        ("http://localhost:8080", None),
+        ("http://[::1]:8080", None),
+        ("", None),
+        ("http://192.0.2.7:8080", "http://192.0.2.7:8080"),
+        ("https://call.example:443", "https://call.example:443"),
+    ],
+)
+def test_a_link_for_others_names_an_address_that_they_reach(
+    base: str, others: str | None
+) -> None:
+    assert reachable(base) == others
+
+
+def test_a_server_on_all_addresses_names_one_of_them_or_none() -> None:
+    found = reachable("http://0.0.0.0:8080")
+    assert found is None or "0.0.0.0" not in found

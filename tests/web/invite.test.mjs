@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { findings } from "../../web/findings.js";
+
+const INFO = { codec: "rt", device: "cpu", dtype: "bf16" };
+const STATE = { state: "loopback", source: "demo", info: INFO, fps: 30 };
+const STATS = { sent: { encode_ms: 20, rtt_ms: 1.5 }, received: { decode_ms: 24 } };
+const HERE = { hostname: "127.0.0.1", secure: true };
+const words = (state, page = HERE, stats = STATS) => findings({ ...STATE, ...state }, stats, page).map((one) => one.join(": "));
+
+test("a codec that keeps up is fine, one that does not is named with its time", () => {
+  assert.ok(words({}).includes("good: No GPU: on the CPU in bf16, 24 ms a frame."));
+  const slow = { sent: { encode_ms: 60 }, received: {} };
+  assert.ok(words({}, HERE, slow).includes("bad: No GPU: on the CPU in bf16, 60 ms a frame: too slow for 30 frames a second."));
+  assert.ok(words({ info: { ...INFO, device: "cuda" } }).includes("good: On the GPU (cuda), 24 ms a frame."));
+});
+
+test("a missing camera is told, with what is shown instead", () => {
+  assert.ok(words({ source_note: "no camera found; showing the demo" })[0].startsWith("wait: No camera found"));
+  assert.ok(words({ source: null })[0].startsWith("bad: Nothing is captured"));
+});
+
+test("a link that works here alone is told apart from one for others", () => {
+  assert.ok(words({}).some((one) => one.includes("this machine only")));
+  assert.ok(words({}, { hostname: "10.0.0.7", secure: true }).some((one) => one.includes("reach 10.0.0.7")));
+});
+
+test("no data channel, no secure page and a trouble of the server each have a sentence", () => {
+  assert.ok(words({ state: "waiting" }).some((one) => one.includes("UDP is blocked")));
+  assert.ok(words({}, { ...HERE, secure: false }).some((one) => one.includes("only to localhost and https")));
+  assert.ok(words({ trouble: "disk full" }).includes("bad: disk full"));
+});

@@ -1,0 +1,32 @@
+// What works and what does not, in words.
+
+import { CHECKS } from "./text.js";
+
+const LOCAL = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
+// [[tone, words], ...] of state and stats as the server sent them; page: {hostname, secure}.
+export function findings(state, stats, { hostname, secure }) {
+  const { sent = {}, received = {} } = stats ?? {};
+  const found = [source(state)];
+  if (state.info) found.push(device(state, sent, received));
+  const live = state.state === "loopback" || state.state === "connected";
+  found.push(live ? ["good", CHECKS.channel(sent.rtt_ms)] : ["wait", CHECKS.noChannel]);
+  const local = state.base === undefined ? LOCAL.has(hostname) : state.base === null;
+  found.push(local ? ["wait", CHECKS.localOnly] : ["good", CHECKS.reachable(state.base ?? hostname)]);
+  if (!secure) found.push(["wait", CHECKS.insecure]);
+  if (state.trouble) found.push(["bad", state.trouble]);
+  return found;
+}
+
+function source({ source: name, source_note: note, source_spec: spec }) {
+  if (spec === "browser") return ["good", CHECKS.browser];
+  if (note) return ["wait", CHECKS.source(note)];
+  return name ? ["good", CHECKS.works(name)] : ["bad", CHECKS.nothing];
+}
+
+// Whether the codec keeps up: the slower of its two halves against the time a frame has.
+function device({ info, fps }, { encode_ms: encode }, { decode_ms: decode }) {
+  const slowest = Math.max(encode ?? 0, decode ?? 0);
+  const late = slowest > 1000 / fps;
+  return [late ? "bad" : "good", CHECKS.device(info, slowest, fps, late)];
+}

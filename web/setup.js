@@ -1,0 +1,123 @@
+// What a call is made of: source, size, rate, codec and its quality or bitrate. The server's state is the truth.
+
+import { CodecControl, QualityControl } from "./controls.js";
+import { $, Choice, write } from "./page.js";
+import { SOURCES, sizeName, sourceName } from "./text.js";
+
+const SIZES = [[320, 240], [640, 360], [640, 480], [960, 540], [1280, 720]];
+const RATES = [10, 15, 24, 30, 60];
+const FILE = "file";
+export const BROWSER = "browser";
+const MEGA = 1e6;
+
+export class Setup {
+  #send;
+  #browser;
+  #state = null;
+  #quality;
+  #codec;
+  #mode;
+
+  // send(wish) to the server; browser: {available, start(), stop()} gives it this browser's camera.
+  constructor(send, browser) {
+    this.#send = send;
+    this.#browser = browser;
+    this.#quality = new QualityControl($("quality"), $("quality-number"), (quality) => send({ quality }));
+    this.#codec = new CodecControl($("codec"), $("codec-note"), (codec) => send({ codec }));
+    this.#mode = new Choice($("rate-mode"), (mode) => this.#rateBy(mode));
+    $("bitrate").addEventListener("change", () => this.#wantBitrate());
+    $("source").addEventListener("change", () => this.#choose($("source").value));
+    $("file-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      if ($("file").value.trim()) this.#wantSource($("file").value.trim());
+    });
+    $("size").addEventListener("change", () => send({ size: $("size").value.split("x").map(Number) }));
+    $("fps").addEventListener("change", () => send({ fps: Number($("fps").value) }));
+  }
+
+  follow(state) {
+    this.#state = state;
+    this.#quality.show(state.quality);
+    this.#codec.show(state.codecs, state.codec);
+    this.#showSources(state);
+    choose($("size"), SIZES.map((size) => [size.join("x"), sizeName(size)]), state.size.join("x"), sizeName(state.size));
+    choose($("fps"), RATES.map((fps) => [String(fps), String(fps)]), String(state.fps), String(state.fps));
+    $("rate-by").hidden = state.mode === undefined;
+    const byBitrate = state.mode === "bitrate";
+    this.#mode.show(byBitrate ? "bitrate" : "quality");
+    $("by-bitrate").hidden = !byBitrate;
+    $("by-quality").hidden = byBitrate;
+    if (state.bitrate && document.activeElement !== $("bitrate")) $("bitrate").value = (state.bitrate / MEGA).toFixed(1);
+    write($("source-note"), "");
+  }
+
+  step(by) {
+    if (!this.#state) return;
+    const quality = Math.min(63, Math.max(0, $("quality").valueAsNumber + by));
+    $("quality").value = quality;
+    $("quality").dispatchEvent(new Event("input"));
+  }
+
+  // The server will not fulfil the wish: an error, or a lost connection.
+  giveUp() {
+    this.#codec.giveUp();
+    if (this.#state) this.follow(this.#state);
+  }
+
+  #showSources({ sources, source_spec: spec }) {
+    $("setup").hidden = sources === undefined;
+    if (sources === undefined) return;
+    const known = sources.map((one) => [one, sourceName(one)]);
+    if (this.#browser.available) known.push([BROWSER, SOURCES.browser]);
+    known.push([FILE, SOURCES.file]);
+    const isFile = !known.some(([value]) => value === spec);
+    const opened = !$("file-form").hidden && document.activeElement?.form === $("file-form");
+    choose($("source"), known, isFile || opened ? FILE : spec);
+    $("file-form").hidden = !isFile && !opened;
+    if (isFile && document.activeElement !== $("file")) $("file").value = spec ?? "";
+  }
+
+  async #choose(source) {
+    $("file-form").hidden = source !== FILE;
+    if (source === FILE) {
+      $("file").focus();
+      return;
+    }
+    if (source !== BROWSER) this.#browser.stop();
+    if (source !== BROWSER) this.#wantSource(source);
+    else {
+      write($("source-note"), SOURCES.asking);
+      try {
+        await this.#browser.start();
+      } catch (error) {
+        this.giveUp();
+        write($("source-note"), SOURCES.refused(error.name, error.message));
+      }
+    }
+  }
+
+  #wantSource(source) {
+    write($("source-note"), SOURCES.opening(sourceName(source)));
+    this.#send({ source });
+  }
+
+  #rateBy(mode) {
+    if (mode === "bitrate") this.#wantBitrate();
+    else this.#send({ quality: $("quality").valueAsNumber });
+  }
+
+  #wantBitrate() {
+    if ($("bitrate").checkValidity()) this.#send({ bitrate: Math.round($("bitrate").valueAsNumber * MEGA) });
+  }
+}
+
+// Fill a <select> once, and show what is in force, be it in the list or not.
+function choose(select, options, value, label = value) {
+  const all = options.some(([known]) => known === value) || value === null ? options : [...options, [value, label]];
+  const key = all.join();
+  if (select.dataset.options !== key) {
+    select.dataset.options = key;
+    select.replaceChildren(...all.map(([known, words]) => new Option(words, known)));
+  }
+  select.value = value;
+}
