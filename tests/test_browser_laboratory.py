@@ -63,12 +63,12 @@ def cards(page: Page) -> dict[str, list[str]]:
     }
 
 
-def test_the_charts_draw_lines_and_those_without_figures_do_not_show(
+def test_the_charts_draw_lines_and_that_of_losses_shows(
     lab: Page,
 ) -> None:
     for name in CHARTS:
         wait_until(lab, partial(lab.evaluate, LINES, name))
-    expect(lab.locator("#chart-loss")).to_be_hidden()
+    expect(lab.locator("#chart-loss")).to_contain_text("concealed slices")
 
 
 def test_a_chart_reads_its_values_under_the_pointer(lab: Page) -> None:
@@ -194,9 +194,8 @@ def test_the_figures_can_be_saved_as_csv(lab: Page) -> None:
         lab.locator("#csv").click()
     assert saved.value.suggested_filename.endswith(".csv")
     rows = list(csv.DictReader(saved.value.path().read_text().splitlines()))
-    assert len(rows) > 3
-    assert {"seconds", "sentBitrate", "psnr", "latency"} <= set(rows[0])
-    assert "loss" not in rows[0]
+    assert len(rows) > 1
+    assert {"seconds", "sentBitrate", "psnr", "latency", "loss"} <= set(rows[0])
     assert -61 < float(rows[0]["seconds"]) < float(rows[-1]["seconds"]) <= 0
     assert 20 < float(rows[-1]["psnr"]) < 60
 
