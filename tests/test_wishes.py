@@ -93,7 +93,9 @@ async def test_another_source_takes_over_and_a_missing_one_does_not(
     Image.new("RGB", (64, 64), (200, 0, 0)).save(tmp_path / "red.png")
     state = await page.ask(type="set", source="red.png")
     assert (state["source"], state["source_spec"]) == ("red.png", "red.png")
-    await eventually(lambda: page.frames[-1].pixels[0, 0].tolist() == [200, 0, 0])
+    await eventually(
+        lambda: page.frames and page.frames[-1].pixels[0, 0].tolist() == [200, 0, 0]
+    )
     refused = await page.ask(type="set", source="absent.mp4")
     assert "no file" in refused["message"]
     count = len(page.frames)
