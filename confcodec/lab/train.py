@@ -84,10 +84,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train until the steps or the minutes are over; an interrupt saves first."""
+    from confcodec.lab.distributed import leave
     from confcodec.lab.trainer import train
 
     names = [setting.name for setting in fields(TrainSettings)]
     settings = TrainSettings(**{name: getattr(arguments, name) for name in names})
     out = arguments.out or Path(".training") / settings.model
     train(settings, arguments.data, arguments.val, out, arguments.resume)
-    return 0
+    return leave(0)
