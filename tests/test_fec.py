@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confcodec.wire.fec import FAILURES, protect, redundancy
-from confcodec.wire.feedback import ReceiptLog
 from confcodec.wire.loss import MARGIN, LossMeter
 from confcodec.wire.packets import MAX_PACKET, MAX_PROTECTED, pack, packetize
+from confcodec.wire.receipts import ReceiptLog
 
 
 def lines(loss: float, burst: float, count: int, seed: int) -> list[bool]:
@@ -63,7 +63,8 @@ def test_loss_is_measured_from_reports(loss: float, burst: float) -> None:
     lost = lines(loss, burst, 2000, seed=5)
     for number, gone in enumerate(lost):
         if not gone:
-            log.note((number + 65000) & 0xFFFF, 1000)
+            packet = packetize([b"x"], 0, (number + 65000) & 0xFFFF, 0, 0)[0]
+            log.note(packet, 1000, 0.0)
         if number % 40 == 39:
             meter.push(log.report(None))
             meter.push(log.report(None))  # a report that comes twice counts once

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from confcodec.errors import PacketError
 from confcodec.wire.feedback import (
     MAX_TEXT,
-    NO_FRAME,
     Bye,
     ClockSync,
     Hello,
@@ -15,15 +14,12 @@ from confcodec.wire.feedback import (
     Ping,
     Pong,
     Ready,
-    ReceiptLog,
-    Report,
     pack,
     unpack,
 )
 
 TIMES = st.floats(-1e9, 1e9)
 NAMES = st.text(min_size=1, max_size=40)
-U32 = st.integers(0, 2**32 - 1)
 
 MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(
@@ -37,9 +33,6 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Ping, TIMES),
     st.builds(Pong, TIMES, TIMES),
     st.builds(Bye, st.text(max_size=200)),
-    st.builds(
-        Report, st.integers(0, 2**16 - 1), U32, U32, U32, st.integers(0, 2**256 - 1)
-    ),
 )
 
 JSON = st.recursive(
@@ -79,23 +72,6 @@ def test_any_fields_are_a_message_or_raise_packet_error(
         unpack(json.dumps({"type": kind, **fields}))
     except PacketError:
         return
-
-
-def test_a_report_tells_which_of_the_last_256_packets_came() -> None:
-    log = ReceiptLog()
-    for sequence in (65534, 65535, 1, 0, 3):
-        log.note(sequence, 100)
-    report = log.report(9)
-    assert (report.newest, report.received & 0xFF) == (3, 0b111101)
-    assert (report.packets, report.bytes, report.last_frame) == (5, 500, 9)
-
-
-def test_a_report_forgets_what_is_older_than_its_bitmap() -> None:
-    log = ReceiptLog()
-    log.note(0, 1)
-    log.note(1000, 1)
-    log.note(700, 1)
-    assert log.report(None) == Report(1000, NO_FRAME, 3, 3, 1)
 
 
 def test_the_clock_offset_is_that_of_the_fastest_round_trip() -> None:

@@ -15,12 +15,8 @@ from confcodec.call.channel import Channel
 from confcodec.call.coder import Coder
 from confcodec.call.newest import NewestQueue
 from confcodec.call.peer import Peer
-from confcodec.call.pipeline import (
-    ReceivedFrame,
-    Receiver,
-    Sender,
-    SendSettings,
-)
+from confcodec.call.pipeline import ReceivedFrame, Receiver, Sender
+from confcodec.call.send_settings import SendSettings
 from confcodec.codec.frame import Frame
 from confcodec.wire import packets
 from confcodec.wire.feedback import VERSION, Hello, Ready, pack
@@ -169,7 +165,8 @@ async def test_random_bytes_on_both_channels_do_not_disturb_the_call() -> None:
                 here.channel.send_control(noise.decode("latin-1"))
                 here.channel.send_media([b"\x10" + noise])
             await deliver(here, there, 100 * number)
-        await eventually(lambda: there.peer.malformed == 400)
+        # And noise that happens to begin like a report.
+        await eventually(lambda: there.peer.malformed >= 400)
         assert there.receiver.stats.malformed > 300  # of 400; a few may be lost
         assert here.receiver.stats.malformed == here.peer.malformed == 0
 

@@ -98,12 +98,13 @@ class Channel:
         self.rtp: RTCRtpTransceiver | None = None
         """Sends and receives the sound; None without."""
         assert self._connection.sctp is not None
-        self.corrected = correct_sctp(self._connection.sctp, self._sending_rate)
+        self.rate: Callable[[], float] = lambda: 0.0
+        """Asked for the bits a second that this side means to send; see `sctp`."""
+        self.corrected = correct_sctp(self._connection.sctp, lambda: self.rate())
         """Whether aiortc's behaviour under loss is mended; see `sctp`."""
         self._opened = asyncio.Event()
         self._queued: deque[tuple[float, int]] = deque()
         self._enqueued = 0
-        self._second: deque[tuple[float, int]] = deque()
         self._connection.on("connectionstatechange", self._state_changed)
         for channel in (self._media, self._control):
             channel.on("open", self._channel_opened)
@@ -168,27 +169,19 @@ class Channel:
             )
 
     def send_media(self, messages: Sequence[bytes]) -> None:
-        """Queue the packets of a frame; those of a closed connection vanish."""
+        """Queue packets; those of a closed connection vanish."""
         now = time.monotonic()
         for message in messages:
             self._send(self._media, message)
             self._enqueued += len(message)
         self._queued.append((now, self._enqueued))
-        self._second.append((now, sum(map(len, messages))))
-
-    def _sending_rate(self) -> float:
-        """Bits a second given to `send_media` lately, and a quarter more."""
-        now = time.monotonic()
-        while self._second and self._second[0][0] < now - 1:
-            self._second.popleft()
-        return 1.25 * 8 * sum(size for _, size in self._second)
 
     def send_control(self, message: bytes | str) -> None:
         """Queue a control message; one to a closed connection vanishes."""
         self._send(self._control, message)
 
     def queue_age(self) -> float:
-        """Seconds that the oldest frame in the send queue has been waiting."""
+        """Seconds that the oldest packets in the send queue have been waiting."""
         sent = self._enqueued - self._media.bufferedAmount
         while self._queued and self._queued[0][1] <= sent:
             self._queued.popleft()

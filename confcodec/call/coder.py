@@ -30,6 +30,8 @@ class Coded:
     """The same, cut into slices that decode without each other."""
     seconds: float
     """Time in the encoder."""
+    quality: int
+    """What it was coded at; a sharer gets what another has asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Coder:
         codec = self._codecs[name]
         bitstream = codec.encode(pixels, quality)
         parts = codec.split(bitstream)
-        return Coded(bitstream, parts, time.perf_counter() - began)
+        return Coded(bitstream, parts, time.perf_counter() - began, quality)
 
     def _measure(self, name: str, pixels: Pixels, bitstream: bytes) -> float:
         value = psnr(pixels, self._codecs[name].reconstruct(bitstream))

@@ -1,7 +1,8 @@
 """What the pages are told and what they may ask for; the JSON of the /view WebSocket.
 
 server -> page  state: on connecting and whenever it changes; stats: four times a second
-page -> server  {"type": "set", "quality": 0..63}, {"type": "set", "codec": name},
+page -> server  {"type": "set", "quality": 0..63}, {"type": "set", "bitrate": bits/s},
+                {"type": "set", "mode": "auto"}, {"type": "set", "codec": name},
                 {"type": "set", "microphone": true or false},
                 {"type": "ack", "kind": kind of picture, "frame": number}
 """
@@ -14,6 +15,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from confcodec import __version__
+from confcodec.call.line_options import check_bitrate
 from confcodec.call.loopback import received_figures
 from confcodec.call.rooms import LOOPBACK
 from confcodec.call.signalling import read_message
@@ -43,7 +45,9 @@ def state_message(host: Host) -> str:
             "source_note": note,
             "codecs": list(installed_codecs()),
             "codec": endpoint.settings.codec,
+            "mode": endpoint.settings.mode,
             "quality": endpoint.settings.quality,
+            "bitrate": endpoint.settings.bitrate,
             "info": asdict(endpoint.info) if endpoint.info else None,
             "size": list(endpoint.options.size),
             "fps": endpoint.options.fps,
@@ -71,7 +75,8 @@ def stats_message(host: Host) -> str:
     sent = (sender.stats if sender else SendStats()).snapshot(now)
     rtt = peer.clock.rtt if peer else None
     sent["rtt_ms"] = None if rtt is None else round(1e3 * rtt, 2)
-    sent |= {"quality": settings.quality, "codec": settings.codec}
+    sent["codec"] = settings.codec
+    sent["quality"] = settings.quality if sent["quality"] is None else sent["quality"]
     received: object = ReceiveStats().snapshot(now) | {"codec": None}
     if host.kind == LOOPBACK and host.child.received:
         received = host.child.received
@@ -94,9 +99,17 @@ async def obey(host: Host, page: Page, text: str) -> None:
         match message:
             case {"type": "ack"}:
                 page.acknowledge(*read_ack(message))
+            case {"type": "set", "mode": "auto"}:
+                host.endpoint.settings.mode = "auto"
+                host.views.text(state_message(host))
             case {"type": "set", "quality": int(quality)}:
                 check_quality(quality)
                 host.endpoint.settings.quality = quality
+                host.endpoint.settings.mode = "quality"
+                host.views.text(state_message(host))
+            case {"type": "set", "bitrate": int(rate) | float(rate)}:
+                host.endpoint.settings.bitrate = check_bitrate(float(rate))
+                host.endpoint.settings.mode = "bitrate"
                 host.views.text(state_message(host))
             case {"type": "set", "codec": str(codec)}:
                 await host.endpoint.choose_codec(codec)

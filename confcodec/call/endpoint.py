@@ -16,12 +16,8 @@ from confcodec.call.impair import ImpairedNetwork
 from confcodec.call.newest import NewestQueue
 from confcodec.call.options import CallOptions
 from confcodec.call.peer import Peer
-from confcodec.call.pipeline import (
-    ReceivedFrame,
-    Receiver,
-    Sender,
-    SendSettings,
-)
+from confcodec.call.pipeline import ReceivedFrame, Receiver, Sender
+from confcodec.call.send_settings import SendSettings
 from confcodec.call.sharing import SharedEncoder
 from confcodec.call.sound import Sound, SoundLink, SoundTrack
 from confcodec.codec.codec import CodecInfo
@@ -40,7 +36,13 @@ class Endpoint:
 
     def __init__(self, options: CallOptions) -> None:
         self.options = options
-        self.settings = SendSettings(options.codec, options.quality, options.fps)
+        self.settings = SendSettings(
+            options.codec,
+            options.quality,
+            options.fps,
+            mode=options.mode,
+            bitrate=options.bitrate,
+        )
         self.info: CodecInfo | None = None
         """Of the codec that encodes, or of the one that decodes where nothing is sent."""
         self.source: Source | None = None
@@ -133,9 +135,15 @@ class Endpoint:
         return self._sink_spec(self._calls)
 
     def options_in_use(self) -> CallOptions:
-        """The options with what became of them: the source that opened, the quality now."""
-        source = self.source.name if self.source else None
-        return replace(self.options, source=source, quality=self.settings.quality)
+        """The options with what became of them: the source that opened, the settings now."""
+        source, now = self.source.name if self.source else None, self.settings
+        return replace(
+            self.options,
+            source=source,
+            quality=now.quality,
+            mode=now.mode,
+            bitrate=now.bitrate,
+        )
 
     async def choose_codec(self, name: str) -> None:
         """Encode with another codec from now on; frames wait while it loads.

@@ -7,7 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confcodec.call.net_option import add_net_argument
+from confcodec.call.line_options import (
+    DEFAULT_BITRATE,
+    add_line_arguments,
+    mode_of,
+    parse_quality,
+)
 from confcodec.call.reach import (
     Reach,
     add_host_arguments,
@@ -34,6 +39,7 @@ class CallOptions:
     """Width and height of the frames sent."""
     fps: float = DEFAULT_FPS
     quality: int = DEFAULT_QUALITY
+    """In the mode of that name."""
     codec: str = CODECS[0]
     device: str = "auto"
     threads: int | None = None
@@ -50,6 +56,10 @@ class CallOptions:
     """Begin with the microphone off."""
     reach: Reach = field(default_factory=Reach)
     """Rooms, certificates, STUN and TURN."""
+    mode: str = "quality"
+    """See `SendSettings`."""
+    bitrate: float = DEFAULT_BITRATE
+    """Bits a second: the most, or in the mode of that name the ones to take."""
     net: tuple[tuple[float, Impairment], ...] = ()
     """Emulated networks, and the second of the call that each begins at."""
 
@@ -131,8 +141,10 @@ def add_call_arguments(parser: argparse.ArgumentParser, sink: str) -> None:
         default=sink,
         help=f"window, null, auto, or a video file to write (default {sink})",
     )
-    add_sound_arguments(parser)
-    add_codec_arguments(parser)
+    _add_sound(parser)
+    _add_codec(parser)
+    add_line_arguments(parser)
+    add_device_arguments(parser)
     parser.add_argument(
         "--seconds",
         type=_number(0.1, 1e6),
@@ -141,8 +153,7 @@ def add_call_arguments(parser: argparse.ArgumentParser, sink: str) -> None:
     )
 
 
-def add_sound_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the options for sound."""
+def _add_sound(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("sound")
     group.add_argument(
         "--audio",
@@ -187,29 +198,20 @@ def add_file_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
         )
         add_device_arguments(parser)
     elif verb == "encode":
-        add_codec_arguments(parser)
+        _add_codec(parser)
+        parser.add_argument(
+            "--quality",
+            type=parse_quality,
+            default=DEFAULT_QUALITY,
+            metavar="Q",
+            help=f"0, fewest bits, to {QUALITIES - 1}, best picture (default %(default)s)",
+        )
+        add_device_arguments(parser)
     if verb != "info":
         parser.add_argument(
             "--weights", type=Path, metavar="FILE", help="another weights file"
         )
     add_json_argument(parser)
-
-
-def add_codec_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the options that choose a codec and how it runs."""
-    group = parser.add_argument_group("codec")
-    group.add_argument(
-        "--codec", choices=CODECS, default=CODECS[0], help="(default %(default)s)"
-    )
-    group.add_argument(
-        "--quality",
-        type=parse_quality,
-        default=DEFAULT_QUALITY,
-        metavar="Q",
-        help=f"0, fewest bits, to {QUALITIES - 1}, best picture (default %(default)s)",
-    )
-    add_net_argument(group)
-    add_device_arguments(parser)
 
 
 def add_device_arguments(parser: argparse.ArgumentParser) -> None:
@@ -232,11 +234,12 @@ def call_options(arguments: argparse.Namespace) -> CallOptions:
     """The options that a command line parsed with `add_call_arguments` asks for."""
     a = arguments
     source = None if getattr(a, "receive_only", False) else a.source
+    mode, bitrate = mode_of(a)
     return CallOptions(
         source,
         a.size,
         a.fps,
-        a.quality,
+        DEFAULT_QUALITY if a.quality is None else a.quality,
         a.codec,
         a.device,
         a.threads,
@@ -246,6 +249,8 @@ def call_options(arguments: argparse.Namespace) -> CallOptions:
         speaker=a.speaker,
         muted=a.muted,
         reach=reach_options(a),
+        mode=mode,
+        bitrate=bitrate,
         net=a.net,
     )
 
@@ -270,11 +275,10 @@ def parse_size(text: str) -> tuple[int, int]:
     return width, height
 
 
-def parse_quality(text: str) -> int:
-    """A quality from its decimal digits."""
-    if not text.isdecimal() or int(text) >= QUALITIES:
-        raise argparse.ArgumentTypeError(f"{text!r} is outside 0..{QUALITIES - 1}")
-    return int(text)
+def _add_codec(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--codec", choices=CODECS, default=CODECS[0], help="(default %(default)s)"
+    )
 
 
 def _threads(text: str) -> int:

@@ -15,7 +15,6 @@ from confcodec.call.sound import SoundLink, SoundTrack
 from confcodec.errors import ConfcodecError, PacketError, TransportError
 from confcodec.wire.feedback import (
     HEARTBEAT_INTERVAL,
-    REPORT_INTERVAL,
     SILENCE_LIMIT,
     VERSION,
     Bye,
@@ -26,10 +25,15 @@ from confcodec.wire.feedback import (
     Ping,
     Pong,
     Ready,
-    Report,
     SoundTime,
     pack,
     unpack,
+)
+from confcodec.wire.receipts import (
+    REPORT_INTERVAL,
+    is_report,
+    pack_report,
+    unpack_report,
 )
 
 logger = logging.getLogger(__name__)
@@ -125,7 +129,7 @@ class Peer:
             self.receiver.run(),
         ]
         if self.sender:
-            jobs.append(self.sender.run())
+            jobs += [self.sender.run(), self.sender.release()]
         if self.sound and self._channel.rtp:
             jobs += [self._tell_sound(self.sound), self._hear(self.sound)]
         async with asyncio.TaskGroup() as group:
@@ -189,7 +193,9 @@ class Peer:
                 async with asyncio.timeout(REPORT_INTERVAL):
                     await self.receiver.settled.wait()
             if self.receiver.stats.drops.started is not None:
-                self._send(self.receiver.report())
+                # Not on the reliable channel: one lost there would hold up the others.
+                report = self.receiver.report()
+                self._channel.send_media([pack_report(report)])
 
     async def _watch(self) -> None:
         await self._channel.closed.wait()
@@ -198,7 +204,14 @@ class Peer:
 
     def _media(self, message: bytes) -> None:
         self._heard = time.monotonic()
-        self.receiver.message(message)
+        if not is_report(message):
+            self.receiver.message(message)
+        elif self.sender:
+            try:
+                self.sender.report(unpack_report(message))
+            except PacketError as error:
+                self.malformed += 1
+                logger.debug("report dropped: %s", error)
 
     def _control(self, message: bytes | str) -> None:
         self._heard = time.monotonic()
@@ -220,9 +233,6 @@ class Peer:
                 self._send(Pong(sent, time.monotonic()))
             case Pong():
                 self.clock.pong(message, time.monotonic())
-            case Report():
-                if self.sender:
-                    self.sender.report(message)
             case MediaState():
                 self.media = message
                 self.on_media_state()

@@ -17,15 +17,19 @@ from dataclasses import dataclass
 from confcodec.call.channel import Channel
 from confcodec.call.coder import Coded, Coder, Decoded, Encoder
 from confcodec.call.newest import NewestQueue
+from confcodec.call.outbox import Outbox
+from confcodec.call.send_settings import FREE_RATE, SendSettings
 from confcodec.call.stats import ReceiveStats, SendStats
 from confcodec.codec.bitstream import whole_bitstream
+from confcodec.codec.codec import QUALITIES
 from confcodec.codec.frame import Frame
 from confcodec.errors import BitstreamError, ConfcodecError, PacketError
-from confcodec.wire.fec import protect, redundancy
-from confcodec.wire.feedback import NO_FRAME, ClockSync, ReceiptLog, Report
-from confcodec.wire.loss import LossMeter
-from confcodec.wire.packets import pack, packetize, unpack, unwrap_time
+from confcodec.wire.budget import Budget, Loss
+from confcodec.wire.feedback import ClockSync
+from confcodec.wire.packets import unpack, unwrap_time
+from confcodec.wire.rate import START, RateController
 from confcodec.wire.reassembly import ArrivedFrame, Reassembler
+from confcodec.wire.receipts import NO_FRAME, ReceiptLog, Report
 
 logger = logging.getLogger(__name__)
 
@@ -43,15 +47,8 @@ PSNR_SHARE = 0.01
 """Share of the encoder's time that they should take; each costs a synthesis."""
 
 
-@dataclass(slots=True)
-class SendSettings:
-    """What the sender does from the next frame on; the page changes it during a call."""
-
-    codec: str
-    quality: int
-    fps: float
-    camera: bool = True
-    """False sends nothing: the camera is off."""
+FIRST_QUALITY = 12
+"""Of the first frame where quality is chosen: what a picture will cost is not known yet."""
 
 
 class Sender:
@@ -69,8 +66,11 @@ class Sender:
         self._encoder = encoder
         self._settings = settings
         self._queue: NewestQueue[Frame] = NewestQueue(ENCODE_QUEUE)
-        self._sequence = 0
-        self._loss = LossMeter()
+        start = FREE_RATE if settings.mode == "quality" else START
+        self.controller = RateController(settings.most, start)
+        channel.rate = lambda: self.controller.rate
+        self._outbox = Outbox(channel, self.controller)
+        self._budget = Budget(FIRST_QUALITY, QUALITIES - 1)
         self._unsettled: deque[tuple[int, float]] = deque()
         self._measure_next = -math.inf
         self._busy = False
@@ -93,9 +93,12 @@ class Sender:
             stats.drops.add("encoder-busy", now, dropped)
 
     def report(self, report: Report) -> None:
-        """Take the peer's receiver report: losses, and which frames are settled."""
-        self._loss.push(report)
-        self.stats.loss = self._loss.loss
+        """Take the peer's receiver report: losses, delays, and which frames are settled."""
+        self._outbox.loss.push(report)
+        self.controller.report(report, self.clock.shortest, time.monotonic())
+        self.stats.loss = self._outbox.loss.loss
+        self.stats.target = self.controller.rate
+        self.stats.queue_delay = self.controller.queue_delay
         if report.last_frame == NO_FRAME:
             return
         while self._unsettled and self._unsettled[0][0] <= report.last_frame:
@@ -113,20 +116,46 @@ class Sender:
         while True:
             frame = await self._queue.get()
             self._busy = True
-            reason = self._obstacle(time.monotonic())
+            now = time.monotonic()
+            quality = self._choose_quality(now)
+            reason = self._obstacle(frame, now)
             if reason:
-                self.stats.drops.add(reason, time.monotonic())
+                self.stats.drops.add(reason, now)
             else:
-                await self._send(frame)
+                await self._send(frame, quality)
             self._busy = False
             self._check_settled()
+
+    async def release(self) -> None:
+        """Let packets leave at their pace until cancelled."""
+        await self._outbox.run()
 
     def _check_settled(self) -> None:
         if not (self._busy or self._queue or self._unsettled):
             self._settled.set()
 
-    def _obstacle(self, now: float) -> str | None:
+    def _choose_quality(self, now: float) -> int:
+        """What the next frame is coded at, and how many frames are sent at all."""
+        settings, controller, budget = self._settings, self.controller, self._budget
+        controller.highest = settings.most
+        controller.rate = min(controller.rate, settings.most)
+        budget.pay(controller.rate, now)
+        quality, lost = settings.quality, self._outbox.loss
+        if settings.mode != "quality":
+            rate = settings.most if settings.mode == "bitrate" else controller.rate
+            loss = Loss(lost.loss, lost.burst)
+            quality = budget.quality(rate, settings.fps, loss)
+        else:
+            budget.stride = 1
+        controller.interval = budget.stride / settings.fps
+        return quality
+
+    def _obstacle(self, frame: Frame, now: float) -> str | None:
         """Why a frame had better not be encoded now."""
+        if frame.number % self._budget.stride:
+            return "frame-rate"
+        if self._budget.owes(self.controller.rate):
+            return "link-slow"
         if self._channel.queue_age() > MAX_QUEUE_AGE:
             return "link-busy"
         while self._unsettled and now - self._unsettled[0][1] > 1:
@@ -137,34 +166,28 @@ class Sender:
             return "receiver-busy"
         return None
 
-    async def _send(self, frame: Frame) -> None:
-        codec, quality = self._settings.codec, self._settings.quality
+    async def _send(self, frame: Frame, quality: int) -> None:
+        codec = self._settings.codec
         coded = await self._encoder.encode(codec, frame.pixels, quality)
         now, stats = time.monotonic(), self.stats
         stats.encoded += 1
         stats.encode.add(coded.seconds, now)
-        messages = self._packets(frame, coded.parts, now)
-        self._channel.send_media(messages)
+        stats.quality.add(coded.quality, now)
+        self._budget.coded(coded.quality, [len(part) for part in coded.parts])
+        interval = self._budget.stride / self._settings.fps
+        posted = self._outbox.put(frame, coded.parts, interval, now)
+        self._budget.spend(posted.line_bytes)
         stats.sent += 1
-        stats.packets += len(messages)
-        stats.wire.add(sum(map(len, messages)), now)
+        stats.packets += posted.packets
+        stats.parity += posted.parity
+        stats.protection.add(posted.parity / posted.packets, now)
+        stats.wire.add(posted.bytes, now)
         height, width = frame.pixels.shape[:2]
         stats.bpp.add(8 * len(coded.bitstream) / (height * width), now)
         self._unsettled.append((frame.number, now))
         self.on_sent(frame, codec, coded.bitstream)
         if now >= self._measure_next:
             await self._measure(codec, frame, coded)
-
-    def _packets(self, frame: Frame, parts: Sequence[bytes], now: float) -> list[bytes]:
-        packets = packetize(
-            parts, frame.number, self._sequence, frame.capture_time, now
-        )
-        r = redundancy(len(packets), self._loss.loss, self._loss.burst)
-        packets = protect(packets, r)
-        self._sequence = (self._sequence + len(packets)) & 0xFFFF
-        self.stats.parity += r
-        self.stats.protection.add(r / len(packets), now)
-        return [pack(packet) for packet in packets]
 
     async def _measure(self, codec: str, frame: Frame, coded: Coded) -> None:
         began = time.monotonic()
@@ -217,7 +240,7 @@ class Receiver:
             return
         if stats.drops.started is None:
             stats.drops.started = now
-        self._receipts.note(packet.sequence, len(message))
+        self._receipts.note(packet, len(message), now)
         self._take(arrived, now)
 
     def report(self) -> Report:

@@ -99,7 +99,13 @@ class SendStats:
     """Those of them that only make up for lost ones."""
     loss: float = 0.0
     """Share of packets that the receiver lately missed."""
+    target: float = 0.0
+    """Bits a second that the network is thought to carry."""
+    queue_delay: float = 0.0
+    """Seconds that packets wait on the way."""
     drops: Drops = field(default_factory=Drops)
+    quality: Series = field(default_factory=Series)
+    """Of the frames sent, 0..63."""
     encode: Series = field(default_factory=Series)
     """Seconds in the encoder."""
     wire: Series = field(default_factory=Series)
@@ -126,6 +132,9 @@ class SendStats:
             "psnr_db": _rounded(self.psnr.mean(now)),
             "encode_ms": _milliseconds(self.encode.mean(now)),
             "frame_bytes": None if frame_bytes is None else round(frame_bytes),
+            "quality": _rounded(self.quality.mean(now), 1),
+            "target_bps": round(self.target),
+            "queue_ms": _milliseconds(self.queue_delay),
             "loss": _rounded(self.loss, 4),
             "fec": _rounded(self.protection.mean(now), 4),
         }

@@ -23,7 +23,10 @@ LINES = (
     ("encode", "{encode_ms[p50]} ms median, {encode_ms[p95]} ms 95th percentile"),
     ("decode", "{decode_ms[p50]} ms median, {decode_ms[p95]} ms 95th percentile"),
     ("latency", "{latency_ms[p50]} ms median, {latency_ms[p95]} ms 95th percentile"),
-    ("rate", "{bitrate_bps} bits a second on the wire, {bpp} bits a pixel"),
+    (
+        "rate",
+        "{bitrate_bps} bits a second on the wire, {bpp} bits a pixel, quality {mean_quality}",
+    ),
     (
         "loss",
         "{loss:.1%} of packets, {parity} of {packets} were parity; {concealed_share:.2%} "

@@ -17,6 +17,7 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import zfec
 
@@ -43,7 +44,11 @@ def redundancy(k: int, loss: float, burst: float = 1.0) -> int:
     """
     if loss < CLEAN or k >= MAX_PROTECTED:
         return 0
-    loss, burst = min(loss, 0.5), max(1.0, burst)
+    return _redundancy(k, round(min(loss, 0.5), 3), round(max(1.0, burst), 1))
+
+
+@lru_cache(4096)
+def _redundancy(k: int, loss: float, burst: float) -> int:
     most = min(MAX_PROTECTED - k, max(1, k))
     for r in range(1, most):
         trials = math.ceil((k + r) / burst)

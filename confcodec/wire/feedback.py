@@ -1,46 +1,26 @@
-"""What travels on the control channel: text messages and the receiver report.
+"""What travels on the control channel: JSON objects with a `type`.
 
-Text messages are JSON objects with a `type`:
-
-    hello  protocol, codec (what I will send, or null), size [w, h], fps
-    ready  codec (loaded: you may send)
-    ping   time (of my clock, seconds)
-    pong   echo (the ping's time), time (of my clock)
-    bye    reason
-    media  camera (whether it is on), microphone (the same, or null: there is none)
-    sound  rtp (a time stamp of the sound track), time (of my clock, when I heard that)
-
-The receiver report is binary, in network byte order, after each frame or 50 ms:
-
-    offset  bytes  field
-    0       1      version (high 4 bits, 1), type (low 4 bits, 1)
-    1       1      0
-    2       2      base: the sequence number that the first bit stands for
-    4       4      frame number decoded or dropped last, 2**32 - 1 before any
-    8       4      packets received since the start, low 32 bits
-    12      4      bytes received since the start, packet headers included, low 32 bits
-    16      32     bitmap: the first bit stands for base, 1 means received
+hello  protocol, codec (what I will send, or null), size [w, h], fps
+ready  codec (loaded: you may send)
+ping   time (of my clock, seconds)
+pong   echo (the ping's time), time (of my clock)
+bye    reason
+media  camera (whether it is on), microphone (the same, or null: there is none)
+sound  rtp (a time stamp of the sound track), time (of my clock, when I heard that)
 """
 
 import json
 import math
-import struct
 from dataclasses import asdict, dataclass
 
 from confcodec.errors import PacketError
 
-VERSION = 1
-NO_FRAME = 0xFFFFFFFF
-REPORT_INTERVAL = 0.05
+VERSION = 2
 HEARTBEAT_INTERVAL = 0.5
 SILENCE_LIMIT = 2.5
 """Seconds without a message after which a peer is dead; with the check noticed within 3."""
 MAX_TEXT = 4096
 """Characters of the longest text message accepted."""
-
-_WINDOW = 256
-_REPORT = struct.Struct(f"!BBHIII{_WINDOW // 8}s")
-_TYPE_REPORT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +86,7 @@ class SoundTime:
     """Seconds on the sender's clock when that sample was heard."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a receiver says of the packets that reached it."""
-
-    newest: int
-    """The highest sequence number received; the bitmap's last bit."""
-    last_frame: int
-    """The frame decoded or dropped last; `NO_FRAME` before any."""
-    packets: int
-    bytes: int
-    received: int
-    """Bit i, from the lowest, stands for sequence newest - i."""
-
-
-Message = Hello | Ready | Ping | Pong | Bye | MediaState | SoundTime | Report
+Message = Hello | Ready | Ping | Pong | Bye | MediaState | SoundTime
 
 _TEXT_TYPES: dict[
     str, type[Hello | Ready | Ping | Pong | Bye | MediaState | SoundTime]
@@ -136,17 +102,8 @@ _TEXT_TYPES: dict[
 _TYPE_NAMES = {kind: name for name, kind in _TEXT_TYPES.items()}
 
 
-def pack(message: Message) -> str | bytes:
+def pack(message: Message) -> str:
     """The control channel message that carries `message`."""
-    if isinstance(message, Report):
-        base = (message.newest - _WINDOW + 1) & 0xFFFF
-        counts = (
-            message.last_frame,
-            message.packets & 0xFFFFFFFF,
-            message.bytes & 0xFFFFFFFF,
-        )
-        bitmap = message.received.to_bytes(_WINDOW // 8, "big")
-        return _REPORT.pack(VERSION << 4 | _TYPE_REPORT, 0, base, *counts, bitmap)
     return json.dumps({"type": _TYPE_NAMES[type(message)], **asdict(message)})
 
 
@@ -157,7 +114,7 @@ def unpack(message: str | bytes) -> Message:
         PacketError: anything but a message in the form above.
     """
     if isinstance(message, bytes):
-        return _unpack_report(message)
+        raise PacketError("a binary control message")
     if len(message) > MAX_TEXT:
         raise PacketError(f"a control message of {len(message)} characters")
     try:
@@ -167,18 +124,6 @@ def unpack(message: str | bytes) -> Message:
     if not isinstance(fields, dict):
         raise PacketError("a control message that is no JSON object")
     return _read_text(fields)
-
-
-def _unpack_report(message: bytes) -> Report:
-    if len(message) != _REPORT.size:
-        raise PacketError(
-            f"a receiver report has {_REPORT.size} bytes, not {len(message)}"
-        )
-    kind, _zero, base, last_frame, packets, size, bitmap = _REPORT.unpack(message)
-    if kind != VERSION << 4 | _TYPE_REPORT:
-        raise PacketError("a binary control message of unknown type")
-    newest = (base + _WINDOW - 1) & 0xFFFF
-    return Report(newest, last_frame, packets, size, int.from_bytes(bitmap, "big"))
 
 
 def _read_text(fields: dict[str, object]) -> Message:
@@ -222,33 +167,6 @@ def _name(value: object) -> str:
     if isinstance(value, str) and 0 < len(value) <= 40:
         return value
     raise PacketError("a control message without a name where one belongs")
-
-
-class ReceiptLog:
-    """Remembers which of the last 256 packets came, for the receiver report."""
-
-    def __init__(self) -> None:
-        self.packets = 0
-        self.bytes = 0
-        self._newest = _WINDOW
-        self._received = 0
-
-    def note(self, sequence: int, size: int) -> None:
-        """A packet with this sequence number and of this many bytes has come."""
-        ahead = (sequence - self._newest + 0x8000) % 0x10000 - 0x8000
-        if self.packets == 0 or ahead > 0:
-            shift = ahead if 0 < ahead < _WINDOW else _WINDOW
-            self._received = (self._received << shift | 1) & ((1 << _WINDOW) - 1)
-            self._newest = sequence
-        elif -ahead < _WINDOW:
-            self._received |= 1 << -ahead
-        self.packets += 1
-        self.bytes += size
-
-    def report(self, last_frame: int | None) -> Report:
-        """The report to send now."""
-        frame = NO_FRAME if last_frame is None else last_frame
-        return Report(self._newest, frame, self.packets, self.bytes, self._received)
 
 
 class ClockSync:

@@ -2,21 +2,21 @@
 
 from collections import deque
 
-from confcodec.wire.feedback import Report
+from confcodec.wire.receipts import WINDOW as REPORTED
+from confcodec.wire.receipts import Report
 
 MARGIN = 8
 """Packets that later ones may overtake before they count as lost."""
 WINDOW = 600
 """Packets that the figures are means over: a few seconds."""
-_BITS = 256
 
 
 class LossMeter:
     """Reads the bitmaps of one receiver."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: int = WINDOW) -> None:
         self._next: int | None = None
-        self._lost: deque[bool] = deque(maxlen=WINDOW)
+        self._lost: deque[bool] = deque(maxlen=window)
 
     def push(self, report: Report) -> None:
         """Take a report; packets that earlier ones told of count once."""
@@ -25,14 +25,21 @@ class LossMeter:
         last = (report.newest - MARGIN) & 0xFFFF
         if self._next is None:
             # The first report tells of no more packets than there were.
-            known = min(report.packets, _BITS) - MARGIN
+            known = min(report.packets, REPORTED) - MARGIN
             self._next = (last - max(known, 0) + 1) & 0xFFFF
         count = (last - self._next + 1) & 0xFFFF
         if count > 0x8000:  # an old report, overtaken
             return
         self._next = (last + 1) & 0xFFFF
-        for back in range(min(count, _BITS - MARGIN) - 1 + MARGIN, MARGIN - 1, -1):
+        for back in range(min(count, REPORTED - MARGIN) - 1 + MARGIN, MARGIN - 1, -1):
             self._lost.append(not report.received >> back & 1)
+
+    def __len__(self) -> int:
+        return len(self._lost)
+
+    def forget(self) -> None:
+        """Begin anew with the packets that later reports tell of."""
+        self._lost.clear()
 
     @property
     def loss(self) -> float:

@@ -1,0 +1,132 @@
+"""The receiver report: which packets came, how long they took, which frame was the last.
+
+It travels on the media channel after each frame or 50 ms, in network byte order. A lost
+one is made up for by the next:
+
+    offset  bytes  field
+    0       1      version (high 4 bits, 2), type (low 4 bits, 1)
+    1       1      0
+    2       2      base: the sequence number that the first bit of the bitmap stands for
+    4       4      frame number decoded or dropped last, 2**32 - 1 before any
+    8       4      packets received since the start, low 32 bits
+    12      4      bytes received since the start, packet headers included, low 32 bits
+    16      4      arrival of the packet that came last, microseconds of the receiver's
+                   clock, low 32 bits
+    20      4      delay: the least difference of arrival and send time among the packets
+                   since the report before, likewise; the two clocks differ
+    24      32     bitmap: the first bit stands for base, 1 means received
+"""
+
+import struct
+from dataclasses import dataclass
+
+from confcodec.errors import PacketError
+from confcodec.wire.packets import VERSION, Packet, wrap_time
+
+NO_FRAME = 0xFFFFFFFF
+REPORT_INTERVAL = 0.05
+WINDOW = 256
+"""Packets that the bitmap tells of."""
+
+_REPORT = struct.Struct(f"!BBHIIIII{WINDOW // 8}s")
+_TYPE_REPORT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a receiver says of the packets that reached it."""
+
+    newest: int
+    """The highest sequence number received; the bitmap's last bit."""
+    last_frame: int
+    """The frame decoded or dropped last; `NO_FRAME` before any."""
+    packets: int
+    bytes: int
+    arrival_us: int
+    """When the last packet came, on the receiver's clock."""
+    delay_us: int
+    """Of the fastest packet since the report before; differs from the truth by what the
+    clocks differ, modulo 2**32."""
+    received: int
+    """Bit i, from the lowest, stands for sequence newest - i."""
+
+
+def is_report(message: bytes) -> bool:
+    """Whether a message of the media channel is meant to be a report."""
+    return message[:1] == bytes([VERSION << 4 | _TYPE_REPORT])
+
+
+def pack_report(report: Report) -> bytes:
+    """The message that carries `report`."""
+    base = (report.newest - WINDOW + 1) & 0xFFFF
+    bitmap = report.received.to_bytes(WINDOW // 8, "big")
+    numbers = report.last_frame, report.packets, report.bytes
+    times = report.arrival_us, report.delay_us
+    return _REPORT.pack(VERSION << 4 | _TYPE_REPORT, 0, base, *numbers, *times, bitmap)
+
+
+def unpack_report(message: bytes) -> Report:
+    """Read a report, untrusted; the inverse of `pack_report`.
+
+    Raises:
+        PacketError: no report of this version.
+    """
+    if len(message) != _REPORT.size or not is_report(message):
+        raise PacketError(
+            f"a receiver report has {_REPORT.size} bytes and its own type"
+        )
+    _kind, _zero, base, frame, packets, size, arrival, delay, bitmap = _REPORT.unpack(
+        message
+    )
+    newest = (base + WINDOW - 1) & 0xFFFF
+    received = int.from_bytes(bitmap, "big")
+    return Report(newest, frame, packets, size, arrival, delay, received)
+
+
+class ReceiptLog:
+    """Remembers which of the last 256 packets came, for the receiver report."""
+
+    def __init__(self) -> None:
+        self.packets = 0
+        self.bytes = 0
+        self._newest = WINDOW
+        self._received = 0
+        self._arrival_us = 0
+        self._delays: list[int] = []
+        self._delay_us = 0
+
+    def note(self, packet: Packet, size: int, now: float) -> None:
+        """This packet has come, in a message of so many bytes."""
+        ahead = (packet.sequence - self._newest + 0x8000) % 0x10000 - 0x8000
+        if self.packets == 0 or ahead > 0:
+            shift = ahead if 0 < ahead < WINDOW else WINDOW
+            self._received = (self._received << shift | 1) & ((1 << WINDOW) - 1)
+            self._newest = packet.sequence
+        elif -ahead < WINDOW:
+            self._received |= 1 << -ahead
+        self.packets += 1
+        self.bytes += size
+        self._arrival_us = wrap_time(now)
+        self._delays.append((self._arrival_us - packet.send_us) & 0xFFFFFFFF)
+
+    def report(self, last_frame: int | None) -> Report:
+        """The report to send now."""
+        if self._delays:
+            first = self._delays[0]
+            self._delay_us = first + min(wrapped(d - first) for d in self._delays)
+            self._delay_us &= 0xFFFFFFFF
+            self._delays.clear()
+        return Report(
+            self._newest,
+            NO_FRAME if last_frame is None else last_frame,
+            self.packets & 0xFFFFFFFF,
+            self.bytes & 0xFFFFFFFF,
+            self._arrival_us,
+            self._delay_us,
+            self._received,
+        )
+
+
+def wrapped(difference: int) -> int:
+    """The difference of two numbers of which only the low 32 bits are known, -2**31..2**31."""
+    return (difference + (1 << 31)) % (1 << 32) - (1 << 31)
