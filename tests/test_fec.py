@@ -72,3 +72,11 @@ def test_loss_is_measured_from_reports(loss: float, burst: float) -> None:
     assert meter.loss == pytest.approx(sum(told) / len(told), abs=0.02)
     runs = sum(b and not a for a, b in pairwise([False, *told]))
     assert meter.burst == pytest.approx(sum(told) / runs if runs else 1, rel=0.2)
+
+
+def test_nothing_counts_as_lost_before_the_first_packet() -> None:
+    log, meter = ReceiptLog(), LossMeter()
+    for number in range(40):
+        log.note(packetize([b"x"], 0, number, 0, 0)[0], 1000, 0.0)
+        meter.push(log.report(None))
+    assert meter.loss == 0

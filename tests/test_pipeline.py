@@ -21,6 +21,7 @@ from confcodec.codec.frame import Frame
 from confcodec.wire import packets
 from confcodec.wire.feedback import VERSION, Hello, Ready, pack
 from confcodec.wire.packets import packetize
+from confcodec.wire.receipts import Report
 from tests.conftest import picture
 from tests.test_channel import connect
 from tests.waiting import PATIENCE, eventually
@@ -246,3 +247,39 @@ async def test_a_link_with_a_queue_makes_the_sender_skip(
         await send(here, 0)
         await here.sender.finish()
         assert here.sender.stats.drops.by_reason == {"link-busy": 1}
+
+
+async def stream(here: Side, there: Side, frames: int) -> None:
+    """Send so many frames at 30 a second, each of another picture, and let them arrive."""
+    for number in range(frames):
+        await send(here, number)
+        await asyncio.sleep(1 / 30)
+    await eventually(lambda: there.receiver.stats.decoded > 0)
+
+
+async def test_quality_falls_until_frames_fit_the_bitrate() -> None:
+    async with call() as (here, there):
+        here.settings.mode, here.settings.bitrate = "bitrate", 1e6
+        await stream(here, there, 60)
+        stats = here.sender.stats
+        line = 8 * (stats.wire.total + 93 * stats.packets)
+        assert stats.sent < 60 or line < 1.3e6 * 2
+        low = stats.quality.mean(time.monotonic())
+        here.settings.bitrate = 8e6
+        await stream(here, there, 40)
+        high = stats.quality.mean(time.monotonic())
+        assert low is not None and high is not None and low < high
+
+
+async def test_a_fixed_quality_is_kept_and_too_many_frames_are_skipped() -> None:
+    async with call() as (here, there):
+        here.sender.controller.rate = 0.3e6
+        here.sender.controller.highest = 0.3e6
+        here.sender.controller.report = _deaf  # type: ignore[method-assign]
+        await stream(here, there, 40)
+        assert here.sender.stats.drops.by_reason["link-slow"] > 2
+        assert here.sender.stats.quality.overall == 32
+
+
+def _deaf(report: Report, rtt: float, now: float) -> None:
+    """A controller that takes no report."""

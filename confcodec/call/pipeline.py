@@ -99,6 +99,7 @@ class Sender:
         self.stats.loss = self._outbox.loss.loss
         self.stats.target = self.controller.rate
         self.stats.queue_delay = self.controller.queue_delay
+        self.stats.note(time.monotonic())
         if report.last_frame == NO_FRAME:
             return
         while self._unsettled and self._unsettled[0][0] <= report.last_frame:

@@ -64,6 +64,7 @@ def make_report(
         "mean_quality": _rounded(sent.quality.overall, 1),
         "psnr_db": _rounded(sent.psnr.overall, 2),
         "psnr_samples": sent.psnr.count,
+        "trace": list(sent.trace),
         **_setting(options, info),
     }
 

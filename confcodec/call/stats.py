@@ -15,6 +15,10 @@ PSNR_WINDOW = 2.5
 MAX_SAMPLES = 100_000
 """Samples kept for percentiles: the newest; an hour at 30 fps is 108,000."""
 
+TRACE_INTERVAL = 0.25
+"""Seconds between two entries of `SendStats.trace`."""
+_TRACED = ("fps", "bitrate_bps", "target_bps", "queue_ms", "loss", "fec", "quality")
+
 _VERSIONED = ("torch", "numpy", "aiortc", "aiohttp", "av", "opencv-python", "pillow")
 
 
@@ -115,6 +119,21 @@ class SendStats:
     """Share of a frame's packets that are parity."""
     psnr: Series = field(default_factory=lambda: Series(PSNR_WINDOW))
     """dB, of the measured frames."""
+
+    trace: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=4000))
+    """How the call went, for its report: the newest quarter of an hour."""
+
+    def note(self, now: float) -> None:
+        """Leave an entry in the trace, if the last one is old enough."""
+        seconds = now - (self.drops.started or now)
+        if (
+            self.trace
+            and seconds - float(str(self.trace[-1]["seconds"])) < TRACE_INTERVAL
+        ):
+            return
+        told = self.snapshot(now)
+        entry: dict[str, object] = {"seconds": round(seconds, 2)}
+        self.trace.append(entry | {name: told[name] for name in _TRACED})
 
     def snapshot(self, now: float) -> dict[str, object]:
         """The live figures; see the `sent` object of the page's `stats` message."""

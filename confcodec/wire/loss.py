@@ -24,9 +24,8 @@ class LossMeter:
             return
         last = (report.newest - MARGIN) & 0xFFFF
         if self._next is None:
-            # The first report tells of no more packets than there were.
-            known = min(report.packets, REPORTED) - MARGIN
-            self._next = (last - max(known, 0) + 1) & 0xFFFF
+            # Nothing was sent before the packets that the first report tells of.
+            self._next = (report.newest - min(report.packets, REPORTED) + 1) & 0xFFFF
         count = (last - self._next + 1) & 0xFFFF
         if count > 0x8000:  # an old report, overtaken
             return

@@ -42,8 +42,8 @@ _FIRST = 4.0
 """Growth in a second before the rate has ever been too much."""
 _TEST = 0.75
 """Share of the rate that is left, at most, to test what a loss means."""
-_FORGET = 2.0
-"""Seconds in which a loss that is no more gets forgotten."""
+_FORGET, _LEARN = 2.0, 5.0
+"""Seconds in which what is usual follows a loss that becomes less, or slowly more."""
 _SHORT = 200
 """Packets over which loss is compared with what is usual; half of them are the least."""
 
@@ -69,6 +69,8 @@ class RateController:
         """Seconds from one frame to the next; set by whoever sends."""
         self._fell: float | None = None
         self._hold = -math.inf
+        self._queue_before = 0.0
+        """What the queue was when the rate fell, while it empties."""
         self._updated: float | None = None
         self._packets = 0
 
@@ -94,6 +96,9 @@ class RateController:
         self._loss.push(report)
         if now < self._hold:
             self._loss.forget()
+        elif QUEUE_LIMIT < self.queue_delay < 0.8 * self._queue_before:
+            self._queue_before = self.queue_delay  # it is emptying
+            self._hold = now + _RECENT
         elif self.queue_delay > QUEUE_LIMIT:
             share = max(0.5, 0.95 - 2 * self.queue_delay)
             self._fall(share * min(self.rate, self._arriving(_ARRIVALS)), rtt, now)
@@ -104,12 +109,14 @@ class RateController:
             self._rise(step, now)
 
     def _fall(self, rate: float, lag: float, now: float) -> None:
+        self._queue_before = self.queue_delay
         self.rate = max(LOWEST, rate)
         self._fell = now
         # Until packets sent at the new rate have been reported, nothing is known of it.
         self._hold = now + lag + self.queue_delay + _RECENT + 0.05
 
     def _rise(self, step: float, now: float) -> None:
+        self._queue_before = 0.0
         if self._sending(now) < _USED * self.rate:
             return
         growth = _FIRST
@@ -130,11 +137,12 @@ class RateController:
             # Near to what is left of the sent rate, or nearer to all that arrived before?
             if self._arriving(2 * _ARRIVALS) < (1 + 3 * left) / 4 * arriving:
                 self._usual = loss
-        self._usual += min(0.0, loss - self._usual) * min(1.0, step / _FORGET)
         usual = self._usual
         chance = math.sqrt(usual * (1 - usual) * self._loss.burst / len(self._loss))
         excess = loss - usual
-        return excess if excess > min(0.12, 0.05 + 3 * chance) else 0.0
+        if excess < 0 or loss < 0.15:
+            self._usual += excess * min(1.0, step / (_FORGET if excess < 0 else _LEARN))
+        return excess if excess > min(0.12, 0.08 + 3 * chance) else 0.0
 
     def _note_arrival(self, report: Report) -> None:
         time = 0.0
