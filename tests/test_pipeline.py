@@ -268,7 +268,9 @@ async def test_quality_falls_until_frames_fit_the_bitrate() -> None:
         here.settings.bitrate = 8e6
         await stream(here, there, 40)
         high = stats.quality.mean(time.monotonic())
-        assert low is not None and high is not None and low < high
+        assert low is not None
+        assert high is not None
+        assert low < high
 
 
 async def test_a_fixed_quality_is_kept_and_too_many_frames_are_skipped() -> None:

@@ -74,12 +74,14 @@ class Channel:
         hears: bool = False,
         sound: MediaStreamTrack | None = None,
         network: ImpairedNetwork | None = None,
+        corrected: bool = True,
     ) -> None:
         """Args:
         ice: how the connection finds its way.
         hears: whether there is sound at all.
         sound: what to send.
         network: an emulated one that the connection goes over, once it is open.
+        corrected: whether to mend aiortc's behaviour under loss; see `sctp`.
         """
         self._network = network
         self.on_media: Callable[[bytes], None] = _ignore
@@ -100,8 +102,10 @@ class Channel:
         assert self._connection.sctp is not None
         self.rate: Callable[[], float] = lambda: 0.0
         """Asked for the bits a second that this side means to send; see `sctp`."""
-        self.corrected = correct_sctp(self._connection.sctp, lambda: self.rate())
-        """Whether aiortc's behaviour under loss is mended; see `sctp`."""
+        self.corrected = corrected and correct_sctp(
+            self._connection.sctp, lambda: self.rate()
+        )
+        """Whether that has been done."""
         self._opened = asyncio.Event()
         self._queued: deque[tuple[float, int]] = deque()
         self._enqueued = 0

@@ -99,7 +99,10 @@ class Endpoint:
     def channel(self, ice: Ice, *, hears: bool = True) -> Channel:
         """A connection for one more peer, with this side's sound if there is any."""
         track = self.sound.track() if hears and self.options.source else None
-        return Channel(ice, hears=hears, sound=track, network=self.network)
+        mended = self.options.mode != "stock"
+        return Channel(
+            ice, hears=hears, sound=track, network=self.network, corrected=mended
+        )
 
     def peer(self, channel: Channel, *, shows: bool = True) -> Peer:
         """Take up a call on a channel that is about to open.

@@ -13,7 +13,7 @@ HIGHEST_BITRATE = 100e6
 
 
 def add_line_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the options --quality, --bitrate, --max-bitrate and --net of a call."""
+    """Give `parser` the options of a call that choose its rate, and --net."""
     group = parser.add_argument_group("line")
     choice = group.add_mutually_exclusive_group()
     choice.add_argument(
@@ -37,6 +37,12 @@ def add_line_arguments(parser: argparse.ArgumentParser) -> None:
         help="never more than this where the network allows it (default 4M)",
     )
     group.add_argument(
+        "--stock",
+        action="store_true",
+        help="for comparison: aiortc as it is, no parity, no rate control, no pacing "
+        "(with --quality)",
+    )
+    group.add_argument(
         "--net",
         type=_phases,
         default=(),
@@ -48,6 +54,8 @@ def add_line_arguments(parser: argparse.ArgumentParser) -> None:
 
 def mode_of(arguments: argparse.Namespace) -> tuple[str, float]:
     """(mode, bits a second) that `add_line_arguments` was told; see `SendSettings`."""
+    if arguments.stock:
+        return "stock", arguments.max_bitrate
     if arguments.quality is not None:
         return "quality", arguments.max_bitrate
     if arguments.bitrate is not None:

@@ -43,6 +43,7 @@ async def child(
     arguments = ["call", base, "--receive-only", "--codec", options.codec]
     arguments += ["--size", f"{options.size[0]}x{options.size[1]}", "--sink", sink]
     arguments += ["--device", options.device, "--threads", str(options.codec_threads)]
+    arguments += ["--stock"] if options.mode == "stock" else []
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "confcodec", *arguments),
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The options that `serve`, `call` and `bench` share, and how the command line spells them."""
+"""The options that `serve`, `call` and `bench` share, as the command line spells them."""
 
 import argparse
 import os
@@ -43,7 +43,7 @@ class CallOptions:
     codec: str = CODECS[0]
     device: str = "auto"
     threads: int | None = None
-    """CPU threads for each of encoder and decoder; None shares the processor out."""
+    """For each of encoder and decoder; None shares the processor out."""
     sink: str = "null"
     """Where decoded frames go: window, null, auto or a file."""
     seconds: float | None = None
@@ -165,11 +165,8 @@ def _add_sound(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto, null, or a WAV file to write (default auto)",
     )
-    group.add_argument(
-        "--muted",
-        action="store_true",
-        help="begin with the microphone off; SIGUSR1 turns it on and off in a call",
-    )
+    muted = "begin with the microphone off; SIGUSR1 turns it on and off in a call"
+    group.add_argument("--muted", action="store_true", help=muted)
 
 
 def add_file_arguments(parser: argparse.ArgumentParser, verb: str) -> None:

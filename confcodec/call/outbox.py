@@ -36,11 +36,15 @@ class Posted:
 class Outbox:
     """Sends one peer's frames at the pace that its `RateController` allows."""
 
-    def __init__(self, channel: Channel, controller: RateController) -> None:
+    def __init__(
+        self, channel: Channel, controller: RateController, *, plain: bool = False
+    ) -> None:
+        """`plain` leaves out parity and pacing, for comparison."""
         self.loss = LossMeter()
         """What parity must make up for."""
         self._channel = channel
         self._controller = controller
+        self._plain = plain
         self._pacer: Pacer[Packet] = Pacer()
         self._filled = asyncio.Event()
         self._sequence = 0
@@ -63,6 +67,7 @@ class Outbox:
             parts, frame.number, self._sequence, frame.capture_time, now
         )
         r = redundancy(len(packets), self.loss.loss, self.loss.burst)
+        r, interval = (0, 1e-9) if self._plain else (r, interval)
         packets = protect(packets, r)
         self._sequence = (self._sequence + len(packets)) & 0xFFFF
         sized = [(packet, HEADER_SIZE + len(packet.payload)) for packet in packets]

@@ -66,10 +66,10 @@ class Sender:
         self._encoder = encoder
         self._settings = settings
         self._queue: NewestQueue[Frame] = NewestQueue(ENCODE_QUEUE)
-        start = FREE_RATE if settings.mode == "quality" else START
+        start = START if settings.mode in ("auto", "bitrate") else FREE_RATE
         self.controller = RateController(settings.most, start)
         channel.rate = lambda: self.controller.rate
-        self._outbox = Outbox(channel, self.controller)
+        self._outbox = Outbox(channel, self.controller, plain=settings.mode == "stock")
         self._budget = Budget(FIRST_QUALITY, QUALITIES - 1)
         self._unsettled: deque[tuple[int, float]] = deque()
         self._measure_next = -math.inf
@@ -142,7 +142,7 @@ class Sender:
         controller.rate = min(controller.rate, settings.most)
         budget.pay(controller.rate, now)
         quality, lost = settings.quality, self._outbox.loss
-        if settings.mode != "quality":
+        if settings.mode in ("auto", "bitrate"):
             rate = settings.most if settings.mode == "bitrate" else controller.rate
             loss = Loss(lost.loss, lost.burst)
             quality = budget.quality(rate, settings.fps, loss)
@@ -155,7 +155,7 @@ class Sender:
         """Why a frame had better not be encoded now."""
         if frame.number % self._budget.stride:
             return "frame-rate"
-        if self._budget.owes(self.controller.rate):
+        if self._settings.mode != "stock" and self._budget.owes(self.controller.rate):
             return "link-slow"
         if self._channel.queue_age() > MAX_QUEUE_AGE:
             return "link-busy"

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from confcodec.call.line_options import DEFAULT_BITRATE
 
 MODES = ("auto", "quality", "bitrate")
-"""How quality is chosen: as the network allows, up to a bitrate; fixed; by a fixed bitrate."""
+"""How quality is chosen: as the network allows, up to a bitrate; fixed; by a fixed bitrate.
+
+There is one more, `stock`: fixed, and none of what this program does for a bad network.
+"""
 FREE_RATE = 20e6
 """Bits a second that a fixed quality may take until the network turns out to carry less."""
 
@@ -27,4 +30,4 @@ class SendSettings:
     @property
     def most(self) -> float:
         """Bits a second that are never exceeded."""
-        return FREE_RATE if self.mode == "quality" else self.bitrate
+        return self.bitrate if self.mode in ("auto", "bitrate") else FREE_RATE
