@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    server = start_server("--codec", "jpeg")
+    server = start_server("--codec", "jpeg", "--quality", "28")
     yield server
     server.stop()
 
@@ -37,7 +37,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def own_server() -> Iterator[Server]:
     """A server that a test may harm; named before `open_page`, it outlives the pages."""
-    server = start_server("--codec", "jpeg")
+    server = start_server("--codec", "jpeg", "--quality", "28")
     yield server
     server.process.send_signal(signal.SIGCONT)
     server.stop()

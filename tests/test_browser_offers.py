@@ -111,6 +111,11 @@ def test_a_target_bitrate_takes_the_place_of_the_quality(page: Page) -> None:
     page.locator("#bitrate").press("Tab")
     wait_until(page, lambda: bool(asked))
     assert asked[-1] == {"type": "set", "bitrate": 3_000_000}
+    page.locator("#rate-mode [value=auto]").click()
+    wait_until(page, lambda: asked[-1] == {"type": "set", "mode": "auto"})
+    pretend(page, {"mode": "auto", "bitrate": 4e6})
+    expect(page.locator("#by-bitrate")).to_be_hidden()
+    expect(page.locator("#by-quality")).to_be_hidden()
 
 
 def test_the_other_sides_camera_and_microphone_are_told_when_off(page: Page) -> None:

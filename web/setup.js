@@ -43,10 +43,10 @@ export class Setup {
     choose($("size"), SIZES.map((size) => [size.join("x"), sizeName(size)]), state.size.join("x"), sizeName(state.size));
     choose($("fps"), RATES.map((fps) => [String(fps), String(fps)]), String(state.fps), String(state.fps));
     $("rate-by").hidden = state.mode === undefined;
-    const byBitrate = state.mode === "bitrate";
-    this.#mode.show(byBitrate ? "bitrate" : "quality");
-    $("by-bitrate").hidden = !byBitrate;
-    $("by-quality").hidden = byBitrate;
+    const mode = state.mode ?? "quality";
+    this.#mode.show(mode);
+    $("by-bitrate").hidden = mode !== "bitrate";
+    $("by-quality").hidden = mode !== "quality";
     if (state.bitrate && document.activeElement !== $("bitrate")) $("bitrate").value = (state.bitrate / MEGA).toFixed(1);
     write($("source-note"), "");
   }
@@ -103,6 +103,7 @@ export class Setup {
 
   #rateBy(mode) {
     if (mode === "bitrate") this.#wantBitrate();
+    else if (mode === "auto") this.#send({ mode });
     else this.#send({ quality: $("quality").valueAsNumber });
   }
 

@@ -30,6 +30,7 @@ export const WORDS = {
   fewest: "fewest bits",
   best: "best picture",
   rateBy: "Rate set by",
+  byNetwork: "network",
   byQuality: "quality",
   byBitrate: "bitrate",
   targetBitrate: "Target bitrate, Mbit/s",

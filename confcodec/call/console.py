@@ -76,7 +76,9 @@ def stats_message(host: Host) -> str:
     rtt = peer.clock.rtt if peer else None
     sent["rtt_ms"] = None if rtt is None else round(1e3 * rtt, 2)
     sent["codec"] = settings.codec
-    sent["quality"] = settings.quality if sent["quality"] is None else sent["quality"]
+    coded = sent["quality"]
+    fixed = settings.mode == "quality" or coded is None
+    sent["quality"] = settings.quality if fixed else round(float(str(coded)))
     received: object = ReceiveStats().snapshot(now) | {"codec": None}
     if host.kind == LOOPBACK and host.child.received:
         received = host.child.received

@@ -12,12 +12,14 @@
 "Lossy image compression with compressive autoencoders" (arXiv:1703.00395). As there:
 mirror padding before every convolution; rounding, and clipping to the range of pixels, whose
 gradients are taken to be 1; the rate of a coefficient under a Gaussian scale mixture of
-its own, bounded from above by adding uniform noise (Jensen's inequality); a mask that
+its own, with uniform noise for the rounding; a mask that
 lets coefficients in one after the other; a scale for each coefficient and rate, which
 can be trained while the networks rest, interpolated between rates.
 
 Choices the text leaves open: pixels are centred at 0.5 and divided by 0.25; leaky
-units have a slope of 0.2; blocks have one plain ReLU between their two layers.
+units have a slope of 0.2; blocks have one plain ReLU between their two layers. One thing is
+not as there: the rate is that of a whole step, not its upper bound by Jensen's inequality,
+which costs a silent coefficient a quarter of a bit: 0.37 bits a pixel for all 96.
 """
 
 import math
@@ -121,18 +123,40 @@ class ScaleMixture(nn.Module):
         spread = torch.linspace(math.log(0.01), math.log(10.0), count)
         self.log_sigma = nn.Parameter(spread.repeat(channels, 1))
 
+    @torch.no_grad()
+    def fit(self, values: Tensor, rounds: int = 20) -> None:
+        """Expectation-maximisation on values (M, N) of coefficients, a little noise added."""
+        values = values.double() + 0.02 * torch.randn(values.shape, dtype=torch.float64)
+        spread = torch.logspace(-1.5, 0.8, self.logits.shape[1], dtype=torch.float64)
+        variance = values.square().mean(1, keepdim=True) * spread.square()  # (M, S)
+        weight = torch.full_like(variance, 1 / variance.shape[1])
+        for _ in range(rounds):
+            squares = values.square()[:, None]  # (M, 1, N)
+            density = (weight / variance.sqrt())[..., None] * torch.exp(
+                -0.5 * squares / variance[..., None]
+            )
+            share = density / density.sum(1, keepdim=True).clamp_(min=1e-300)
+            total = share.sum(2).clamp_(min=1e-6)
+            variance = ((share * squares).sum(2) / total).clamp_(min=1e-4)
+            weight = (total / total.sum(1, keepdim=True)).clamp_(min=1e-4)
+        self.log_sigma.copy_(variance.log() / 2)
+        self.logits.copy_(weight.log())
+
     def bits(self, values: Tensor, scale: Tensor) -> Tensor:
-        """-log2 of the density at values (B, M, h, w) of coefficients times scale (B, M, 1, 1)."""
+        """-log2 of the probability of values (B, M, h, w), coefficients times scale (B, M, 1, 1).
+
+        A value stands for the step of width 1 around it.
+        """
         sigma = self.log_sigma.exp()[None, :, None, None]  # (1, M, 1, 1, S)
-        sigma = sigma * scale[..., None]
-        weight = F.log_softmax(self.logits, 1)[None, :, None, None]
-        log_density = (
-            weight
-            - sigma.log()
-            - 0.5 * math.log(2 * math.pi)
-            - 0.5 * (values[..., None] / sigma).square()
-        )
-        return -torch.logsumexp(log_density, -1) / math.log(2)
+        # Phi is even: on the left side of zero both terms are small, and nothing cancels.
+        inner = (0.5 - values.abs())[..., None] / (sigma * scale[..., None])
+        outer = (-0.5 - values.abs())[..., None] / (sigma * scale[..., None])
+        weight = F.softmax(self.logits, 1)[None, :, None, None]
+        probability = (
+            weight * (torch.special.ndtr(inner) - torch.special.ndtr(outer))
+        ).sum(-1)
+        bits: Tensor = -probability.clamp(min=1e-9).log2()
+        return bits
 
 
 class CaeModel(nn.Module):

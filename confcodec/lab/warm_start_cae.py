@@ -3,7 +3,8 @@
 Not in the paper, which trains for weeks from noise. Its convolutions can hold a linear
 transform exactly: each value v travels through the leaky units as the pair v and -v, for
 leaky(v) - leaky(-v) = (1 + slope) v. The residual blocks start silent. Layers narrower than
-the pairs need (24 at 1/2, 96 at 1/4) keep their random start.
+the pairs need (24 at 1/2, 96 at 1/4) keep their random start. The priors are fitted to what
+comes out.
 """
 
 import torch
@@ -34,6 +35,8 @@ def klt_warm_start_cae(model: CaeModel, x: Tensor) -> None:
     _gather(analysis.down4, torch.eye(_QUARTER), _HALF, paired=True)
     _gather(analysis.down8, basis.T, _QUARTER, paired=True, double=False)
     _spread(synthesis, basis)
+    y = torch.cat([analysis(part) for part in torch.split(x, 8)])
+    model.mixture.fit(y.transpose(0, 1).flatten(1)[:, ::13])
 
 
 def _gather(
