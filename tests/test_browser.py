@@ -94,10 +94,11 @@ def test_an_impossible_quality_is_not_sent_and_corrected(page: Page) -> None:
 
 def test_the_keyboard_reaches_every_control_in_reading_order(page: Page) -> None:
     order = []
-    for _ in range(30):
+    while len(order) < 60 and order.count("theme") < 2:
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.id"))
-    seen = [name for name in order if name]
+    first = order.index("theme")
+    seen = order[first : order.index("theme", first + 1)]
     wanted = ["theme", "help", "camera", "swap", "record", "leave", "codec", "quality"]
     wanted += ["source", "size", "fps", "command", "copy-link"]
     assert [name for name in seen if name in wanted] == wanted

@@ -57,6 +57,7 @@ def test_nothing_is_offered_that_the_server_does_not_have(page: Page) -> None:
     expect(page.locator("#microphone")).to_be_hidden()
     page.keyboard.press("l")
     expect(page.locator("#network")).to_be_hidden()
+    expect(page.locator("#equal-codecs button").first).to_be_visible()
 
 
 def test_the_network_panel_sends_what_its_sliders_say(page: Page) -> None:

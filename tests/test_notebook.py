@@ -28,7 +28,7 @@ def test_the_notebook_runs_to_its_end_and_draws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {
-        "STEPS": "200",
+        "STEPS": "80",
         "WORK": str(tmp_path / "work"),
         "VIDEOS": "",
         "CONFCODEC": "",

@@ -42,7 +42,9 @@ export class Comparison {
     clearTimeout(this.#retry);
     const socket = this.#socket;
     this.#socket = null;
-    socket?.close();
+    // A browser complains of a socket closed before it was open.
+    if (socket?.readyState === 0) socket.onopen = () => socket.close();
+    else socket?.close();
   }
 
   // Mark the card whose picture is shown large; null: none.

@@ -3,9 +3,9 @@
 //   picture message, server to page, 16 bytes and then a picture file     ('!BBHIQ')
 //     kind u8 | format u8 | reserved u16 | frame number u32 | capture time u64, microseconds
 //
-//   packet on the media channel, peer to peer, 28 bytes and then payload   ('!BBBBIHHHHIII')
+//   packet on the media channel, peer to peer, 32 bytes and then payload   ('!BBBBIHHHHIIII')
 //     version and type u8 | flags u8 | slice u8 | slices u8 | frame u32 | sequence u16 | index u16 | k u16 | n u16 |
-//     capture time u32, microseconds | send time u32 | length of the slice u32
+//     capture time u32, microseconds | send time u32 | length of the slice u32 | offset of the payload in it u32
 //
 // Everything here is a pure function of bytes or text; what cannot be read raises WireError.
 
