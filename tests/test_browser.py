@@ -93,7 +93,7 @@ def test_an_impossible_quality_is_not_sent_and_corrected(page: Page) -> None:
 
 
 def test_the_keyboard_reaches_every_control_in_reading_order(page: Page) -> None:
-    order = []
+    order: list[str] = []
     while len(order) < 60 and order.count("theme") < 2:
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.id"))

@@ -2,14 +2,17 @@
 
 A format's own quality scale is searched until the file is as long as asked for: at
 most 2 % shorter and never longer, where its scale has a step there. AVIF's has 64
-steps of up to 6 %.
+steps of up to 13 %; between two of them its sharpness and quantisation matrices are
+searched, which trade bytes for PSNR as its quality does. All formats are told to aim at PSNR
+where they know how: AVIF's own preference, for the eye, costs it 0.5 dB.
 """
 
 import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from itertools import product
 
 import numpy as np
 from PIL import Image, features
@@ -27,6 +30,9 @@ _SLOPE = 4.0
 """Growth of log(bytes) over the whole scale, roughly, until two attempts are known."""
 _STEPS = {"avif": 1 / 63}
 """Settings closer than this give the same file."""
+_SHARPNESS = 7
+_MATRICES: dict[str, str] = {"enable-qm": "1", "qm-min": "14", "qm-max": "14"}
+"""Each step of sharpness lengthens a file of AVIF by 1 to 4 %, these matrices by 1 to 3 %."""
 _JPEG2000_RATIO = 2000.0
 """Raw bytes for each coded one at the lowest setting of JPEG 2000."""
 
@@ -66,6 +72,8 @@ def render(
     image, encode = Image.fromarray(pixels), _ENCODERS[codec]
     step = _STEPS.get(codec, 1e-4)
     file, setting = search(lambda setting: encode(image, setting), size, hint, step)
+    if codec == "avif" and len(file) < (1 - TOLERANCE) * size:
+        file = _finer_avif(image, setting, size)
     with Image.open(io.BytesIO(file)) as opened:
         decoded = np.array(opened.convert("RGB"))
     value = min(psnr(pixels, decoded), IDENTICAL_PSNR)
@@ -161,11 +169,32 @@ def _jpeg2000(image: Image.Image, setting: float) -> bytes:
     return _save(image, "JPEG2000", options | {"irreversible": True, "no_jp2": True})
 
 
-def _avif(image: Image.Image, setting: float) -> bytes:
+def _avif(
+    image: Image.Image,
+    setting: float,
+    matrices: dict[str, str] | None = None,
+    sharpness: float = 0.0,
+) -> bytes:
     """libaom at the speed that takes about as long as the learned codec."""
-    options = {"quality": round(63 * setting) * 100 // 63, "speed": 8}
-    options |= {"max_threads": 1}
-    return _save(image, "AVIF", options | {"subsampling": "4:4:4"})
+    advanced = {"tune": "psnr", "sharpness": str(round(_SHARPNESS * sharpness))}
+    options: dict[str, object] = {"quality": round(round(63 * setting) * 100 / 63)}
+    options |= {"advanced": advanced | (matrices or {}), "subsampling": "4:4:4"}
+    return _save(image, "AVIF", options | {"speed": 8, "max_threads": 1})
+
+
+def _finer_avif(image: Image.Image, setting: float, size: int) -> bytes:
+    """The longest file of at most `size` bytes, tuned finely at this quality or those below."""
+    step, best = 1 / _SHARPNESS, b""
+    for below, matrices in product(range(4), ({}, _MATRICES)):
+        coarse = max(0.0, setting - below * _STEPS["avif"])
+        hint = step * (1 + 2 * below)
+        encode = partial(_avif, image, coarse, matrices)
+        file, _ = search(encode, size, min(1.0, hint), step)
+        if len(best) < len(file) <= size:
+            best = file
+        if len(best) >= (1 - TOLERANCE) * size:
+            break
+    return best
 
 
 _ENCODERS = {"jpeg": _jpeg, "webp": _webp, "jpeg2000": _jpeg2000, "avif": _avif}

@@ -10,7 +10,7 @@ from confcodec.codec.codec import QUALITIES
 from confcodec.codec.rt import RtOutput
 
 LMBDA_LOW = 0.0003
-LMBDA_HIGH = 0.3
+LMBDA_HIGH = 0.4
 _BALANCE = 0.35
 
 
