@@ -1,15 +1,20 @@
 """Small data of our own: a picture, and a model too small to be good but quick to load."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from confcodec.codec.cae import CaeModel
+from confcodec.codec.cae_weights import save_cae_weights
 from confcodec.codec.entropy import Tables
 from confcodec.codec.frame import Pixels
 from confcodec.codec.rt import RtConfig, RtModel
+from confcodec.codec.scales import FIRST_CODED, ROWS
+from confcodec.codec.spreads import CLASSES, TILES, Spreads
 from confcodec.codec.weights import save_weights
 from confcodec.lab.freeze import SUPPORT_MAX, Z_BUCKETS, tables_from_counts
 
@@ -55,6 +60,22 @@ def flat_tables(hyper: int = TINY.hyper) -> Tables:
     """Tables of a model that has seen nothing: the smoothing alone."""
     y_counts = np.zeros((64, SUPPORT_MAX + 1))
     return tables_from_counts(y_counts, np.zeros((Z_BUCKETS, hyper, 63)))
+
+
+def some_spreads(latent: int, buckets: int = 4) -> Spreads:
+    """Classes of wider and wider spread, tiles of both sizes, one channel of differences."""
+    rows = np.linspace(FIRST_CODED + 4, ROWS - 1, CLASSES).round().astype(np.uint8)
+    whole = np.tile(rows[None, :, None], (buckets, 1, latent))
+    tile = np.resize(np.array(TILES, np.int32), buckets)
+    return Spreads(whole, tile, np.arange(latent) == 0)
+
+
+def save_cae(models: Sequence[CaeModel], folder: Path) -> Path:
+    """A weights file of nets with tables that have seen nothing."""
+    y, z = np.zeros((64, SUPPORT_MAX + 1)), np.zeros((4, 1, 63))
+    tables = [tables_from_counts(y, z) for _ in models]
+    spreads = [some_spreads(model.config.latent) for model in models]
+    return save_cae_weights(models, tables, spreads, (0.001, 0.1), folder)
 
 
 @pytest.fixture(scope="session")

@@ -10,17 +10,15 @@ from hypothesis import strategies as st
 
 from confcodec.codec.cae import STRIDE, CaeConfig, CaeModel
 from confcodec.codec.cae_codec import CaeCodec
-from confcodec.codec.cae_weights import load_cae_weights, save_cae_weights
+from confcodec.codec.cae_weights import load_cae_weights
 from confcodec.codec.codec import _model_names, codec_of, installed_codecs
 from confcodec.codec.device import choose_device
-from confcodec.codec.entropy import TOTAL, IntArray
 from confcodec.codec.metrics import psnr
 from confcodec.codec.rt import to_model, to_pixels
 from confcodec.errors import BitstreamError, WeightsError
-from tests.conftest import picture
+from tests.conftest import picture, save_cae, some_spreads
 
 SMALL = CaeConfig(width2=8, width4=8, latent=6, blocks=1)
-LIMIT = 31
 
 
 def model(seed: int = 0) -> CaeModel:
@@ -28,19 +26,11 @@ def model(seed: int = 0) -> CaeModel:
     return CaeModel(SMALL).eval()
 
 
-def table() -> IntArray:
-    """Short tails: most symbols have a frequency of 0."""
-    values = np.abs(np.arange(-LIMIT, LIMIT + 1))
-    row = np.where(values < 4, TOTAL >> 4, 0)
-    row[LIMIT] += TOTAL - row.sum()
-    return np.tile(row.astype(np.int32), (4, SMALL.latent, 1))
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     nets = [model(0), model(1)]
     folder = tmp_path_factory.mktemp("weights")
-    return save_cae_weights(nets, [table(), table()], (0.001, 0.1), folder)
+    return save_cae(nets, folder)
 
 
 @pytest.fixture
@@ -134,7 +124,7 @@ def test_every_size_is_decoded_to_what_the_net_makes_of_it(
         x_hat = to_pixels(net(to_model(x), torch.tensor([float(quality)])).x_hat)[0]
     expected = (255 * x_hat[:, : size[0], : size[1]]).round().permute(1, 2, 0)
     difference = np.abs(expected.numpy() - decoded)
-    # Weights lie in half precision, and a coefficient beyond the tables is clipped.
+    # Weights lie in half precision, and a dead zone moves coefficients towards zero.
     assert np.median(difference) <= 1
 
 
@@ -159,7 +149,7 @@ def test_the_ensemble_takes_the_better_net(weights: Path, tmp_path: Path) -> Non
     pixels = picture(64, 64)
     costs = []
     for i in range(2):
-        path = save_cae_weights([model(i)], [table()], (0.001, 0.1), tmp_path)
+        path = save_cae([model(i)], tmp_path)
         alone = CaeCodec(load_cae_weights(path), choose_device("cpu-fp32"))
         bitstream = alone.encode(pixels, 50)
         costs.append(alone._cost(bitstream, pixels))
@@ -201,7 +191,10 @@ def test_weights_of_another_codec_are_refused(tiny_weights: Path) -> None:
 def test_weights_come_back_as_they_were(weights: Path) -> None:
     loaded = load_cae_weights(weights)
     assert len(loaded.models) == 2
-    assert np.array_equal(loaded.tables[1], table())
+    expected = some_spreads(SMALL.latent)
+    assert np.array_equal(loaded.spreads[1].rows, expected.rows)
+    assert np.array_equal(loaded.spreads[1].tile, expected.tile)
+    assert np.array_equal(loaded.spreads[1].predicted, expected.predicted)
     for one, other in zip(
         model(1).parameters(), loaded.models[1].parameters(), strict=True
     ):

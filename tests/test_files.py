@@ -12,9 +12,7 @@ from PIL import Image
 
 from confcodec.cli import main
 from confcodec.codec.cae import CaeConfig, CaeModel
-from confcodec.codec.cae_weights import save_cae_weights
 from confcodec.codec.codec import Codec
-from confcodec.codec.entropy import TOTAL
 from confcodec.codec.frame import Pixels
 from confcodec.codec.metrics import psnr
 from confcodec.errors import CaptureError
@@ -26,7 +24,7 @@ from confcodec.media.bitstream_file import (
 )
 from confcodec.media.decode import played_once, upright
 from confcodec.media.picture import read_picture
-from tests.conftest import picture
+from tests.conftest import picture, save_cae
 
 FRAMES = 7
 
@@ -198,9 +196,7 @@ def test_weights_say_which_learned_codec_is_meant(tmp_path: Path) -> None:
     original, coded, back = (tmp_path / name for name in ("a.png", "a.ccb", "b.png"))
     Image.fromarray(picture(40, 60)).save(original)
     net = CaeModel(CaeConfig(width2=4, width4=4, latent=4, blocks=1))
-    table = np.full((1, 4, 64 * 2 + 1), TOTAL // 129, np.int32)
-    table[..., 64] += TOTAL - table[0, 0].sum()
-    weights = save_cae_weights([net], [table], (0.001, 0.1), tmp_path)
+    weights = save_cae([net], tmp_path)
     how = ["--device", "cpu-fp32", "--weights", weights]
     report = report_of("encode", original, "--codec", "cae", *how, "-o", coded)
     assert report["model"] == weights.stem

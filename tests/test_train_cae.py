@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,13 +12,13 @@ from confcodec.cli import main
 from confcodec.codec.cae import CaeConfig, CaeModel
 from confcodec.codec.cae_codec import load_cae
 from confcodec.codec.cae_weights import load_cae_weights
-from confcodec.codec.entropy import TOTAL
 from confcodec.codec.metrics import psnr
+from confcodec.codec.spreads import CLASSES
 from confcodec.lab import trainer
 from confcodec.lab.card import write_card
 from confcodec.lab.data import Patches
 from confcodec.lab.freeze import freeze
-from confcodec.lab.freeze_cae import LIMIT, tables_of
+from confcodec.lab.freeze_cae import fit_classes
 from confcodec.lab.models import coefficients_at
 from confcodec.lab.train import TrainSettings
 from confcodec.lab.trainer import start, train, train_step
@@ -135,12 +134,15 @@ def test_a_run_of_both_stages_leaves_weights_that_code_pictures(
     assert len(load_cae_weights(both).models) == 2
 
 
-def test_tables_keep_the_likely_and_drop_the_unseen() -> None:
-    counts = np.zeros((2, 2 * LIMIT + 1))
-    counts[:, LIMIT] = 10_000
-    counts[1, LIMIT + 1] = 10_000
-    tables = tables_of(counts)
-    assert (tables.sum(-1) == TOTAL).all()
-    assert tables[0, LIMIT] > 0.99 * TOTAL
-    assert tables[1, LIMIT] == pytest.approx(TOTAL / 2, rel=0.01)
-    assert tables[0, 0] == 0
+def test_tiles_are_sorted_by_how_far_their_symbols_spread() -> None:
+    generator = torch.Generator().manual_seed(0)
+    widths = torch.tensor([0.2, 4.0])[
+        torch.randint(2, (1, 1, 8, 8), generator=generator)
+    ]
+    spread = widths.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    symbols = (torch.randn(20, 3, 32, 32, generator=generator) * spread).round()
+    bits, rows = fit_classes(symbols, 4)
+    assert rows.shape == (CLASSES, 3)
+    assert rows[0].max() < rows[-1].min()
+    mixed, _ = fit_classes(symbols[:, :, torch.randperm(32, generator=generator)], 4)
+    assert bits < 0.8 * mixed

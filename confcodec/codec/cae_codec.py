@@ -1,9 +1,9 @@
 """`cae` behind the `Codec` interface: pixels <-> bitstream.
 
 The bytes are laid out as those of `rt`, by `bitstream`, with slices of 128 pixel rows. A
-slice's payload is one byte, the number of the net that coded it, then its coefficients,
-channel by channel, under a static table for each channel and range of qualities: of the
-entropy coder of `rt` that is the part which codes hyper-latents.
+slice's payload is one byte, the number of the net that coded it, then what the entropy
+coder of `rt` makes of it: as hyper-latents the classes of its tiles, as latents its
+coefficients, under the rows that `spreads` tells from those classes.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from confcodec.codec.cae import STRIDE, CaeModel
 from confcodec.codec.cae_weights import CaeWeights, load_cae_weights
 from confcodec.codec.codec import QUALITIES, Codec, CodecInfo, check_quality
 from confcodec.codec.device import Device, choose_device, keep_memory
-from confcodec.codec.entropy import EntropyCoder, IntArray, SliceDecoder, Tables
+from confcodec.codec.entropy import EntropyCoder, SliceDecoder
 from confcodec.codec.frame import Pixels, check_pixels
-from confcodec.codec.scales import ROWS
+from confcodec.codec.spreads import CLASSES, quantise, spread_rows, sums
 from confcodec.codec.weights import find_weights
 from confcodec.errors import BitstreamError
 
@@ -39,9 +39,6 @@ logger = logging.getLogger(__name__)
 
 BAND = SLICE_HEIGHT // STRIDE
 """Rows of coefficients of a slice."""
-
-_NO_ROWS = np.zeros(0, np.uint8)
-_NO_SYMBOLS = np.zeros(0, np.float32)
 
 
 class CaeCodec(Codec):
@@ -57,8 +54,7 @@ class CaeCodec(Codec):
             model.to(device.device, device.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
             for model in weights.models
         ]
-        self._coders = [EntropyCoder(_tables(z)) for z in weights.tables]
-        self._limit = (weights.tables[0].shape[2] - 1) // 2
+        self._coders = [EntropyCoder(tables) for tables in weights.tables]
         self._shown: Pixels | None = None
         threads = torch.get_num_threads() if self._device.type == "cpu" else 1
         name = weights.models[0].config.name
@@ -104,16 +100,16 @@ class CaeCodec(Codec):
     def _encode(self, x: Tensor, header: Header, net: int) -> bytes:
         model = self._models[net]
         y = model.analysis(x).float() * model.mask.float()
-        y = y * self._scales[net][header.quality]
-        symbols = y[0].round_().clamp_(-self._limit, self._limit)  # (M, H/8, W/8)
-        bands: list[IntArray] = [
-            band.reshape(len(band), -1).to(torch.int32).cpu().numpy()
-            for band in symbols.split(BAND, 1)
-        ]
+        y = (y[0] * self._scales[net][header.quality]).cpu()  # (M, H/8, W/8)
         bucket = self._bucket(header)
-        coder = self._coders[net]
-        payloads = [coder.encode(band, bucket, _NO_SYMBOLS, _NO_ROWS) for band in bands]
+        payloads = [self._encode_slice(band, bucket, net) for band in y.split(BAND, 1)]
         return pack(header, [bytes([net]) + payload for payload in payloads])
+
+    def _encode_slice(self, y: Tensor, bucket: int, net: int) -> bytes:
+        classes, rows, symbols = quantise(y, self._weights.spreads[net], bucket)
+        steps = np.diff(classes, axis=1, prepend=0).reshape(1, -1).astype(np.int32)
+        flat = symbols.reshape(-1).numpy()
+        return self._coders[net].encode(steps, bucket, flat, rows.reshape(-1))
 
     def _cost(self, bitstream: bytes, pixels: Pixels) -> float:
         """R + lmbda x D, as in training."""
@@ -153,22 +149,37 @@ class CaeCodec(Codec):
         if numbers or net >= len(self._models):
             raise BitstreamError("coded by several nets, or one that is not here")
         rows, columns = -(-header.height // STRIDE), -(-header.width // STRIDE)
-        symbols = np.zeros((self._models[net].config.latent, rows, columns), np.int32)
+        y_hat = torch.zeros(self._models[net].config.latent, rows, columns)
+        bucket = self._bucket(header)
         for i, payload in enumerate(payloads):
             if payload is not None:
-                band = symbols[:, i * BAND : (i + 1) * BAND]
-                decoder = SliceDecoder(self._coders[net], payload[1:])
-                values = decoder.hyper(self._bucket(header), band[0].size)
-                band[:] = values.reshape(band.shape)
-        y_hat = torch.from_numpy(symbols).to(self._device).float()[None]
+                band = y_hat[:, i * BAND : (i + 1) * BAND]
+                band[:] = self._decode_slice(payload[1:], band.shape[1:], bucket, net)
+        y_hat = y_hat.to(self._device)[None]
         y_hat = (y_hat / self._scales[net][header.quality]).to(self._dtype)
         x_hat = self._models[net].synthesis(y_hat)[0].float()
         x_hat = x_hat[:, : header.height, : header.width].permute(1, 2, 0)
         x_hat = x_hat.mul(255).round_().clamp_(0, 255).to(torch.uint8)
         return np.array(x_hat.cpu().numpy())
 
+    def _decode_slice(
+        self, payload: bytes, shape: torch.Size, bucket: int, net: int
+    ) -> Tensor:
+        """(M, h, w) symbols of one slice."""
+        spreads = self._weights.spreads[net]
+        (height, width), tile = shape, int(spreads.tile[bucket])
+        decoder = SliceDecoder(self._coders[net], payload)
+        down, across = -(-height // tile), -(-width // tile)
+        steps = decoder.hyper(bucket, down * across).reshape(down, across)
+        classes = steps.cumsum(1, dtype=np.int64)
+        if classes.min() < 0 or classes.max() >= CLASSES:
+            raise BitstreamError("a slice names classes that do not exist")
+        rows = spread_rows(classes, spreads.rows[bucket], tile, (height, width))
+        symbols = torch.from_numpy(decoder.latents(rows.reshape(-1)))
+        return sums(symbols.reshape(rows.shape).permute(2, 0, 1), spreads.predicted)
+
     def _bucket(self, header: Header) -> int:
-        return int(header.quality * len(self._weights.tables[0]) // QUALITIES)
+        return int(header.quality * len(self._weights.tables[0].z) // QUALITIES)
 
 
 def load_cae(
@@ -191,13 +202,6 @@ def load_cae(
     grey = np.full((128, 128, 3), 128, np.uint8)
     codec.decode(codec.encode(grey, QUALITIES // 2))
     return codec
-
-
-def _tables(z: IntArray) -> Tables:
-    """Tables whose hyper-latents are the coefficients, and which have no latents."""
-    y = np.zeros((ROWS, 4), np.int32)
-    y[:] = (1, 2, 1, 1)
-    return Tables(y, np.ones(ROWS, np.int32), z)
 
 
 @torch.no_grad()

@@ -1,22 +1,29 @@
-"""Weights files of `cae`: one net or several, each with its tables; named as those of `rt`.
-
-Histograms are kept as they were counted, smoothed and made to sum to 2**16. A frequency
-may be 0: the range coder works with 24 bits and leaves every symbol a share of those.
-"""
+"""Weights files of `cae`: one net or several, each with tables and spreads; named as those of `rt`."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load, save
+from torch import Tensor
 
 from confcodec.codec.cae import CaeConfig, CaeModel
-from confcodec.codec.entropy import TOTAL, IntArray
-from confcodec.codec.weights import metadata_of, read_named, unusable, write_named
+from confcodec.codec.entropy import Tables
+from confcodec.codec.scales import ROWS, Z_MAX
+from confcodec.codec.spreads import CLASSES, TILES, Spreads
+from confcodec.codec.weights import (
+    metadata_of,
+    read_named,
+    read_tables,
+    unusable,
+    write_named,
+    write_tables,
+)
 
-_FORMAT = "confcodec-cae-1"
+_FORMAT = "confcodec-cae-2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +36,29 @@ class CaeWeights:
     """First 4 bytes of the file's SHA-256, the model's mark in every bitstream."""
     models: Sequence[CaeModel]
     """The nets, fp32; all of one size."""
-    tables: Sequence[IntArray]
-    """Of each net (B, M, 2 limit + 1): per range of qualities and coefficient."""
+    tables: Sequence[Tables]
+    """Of each net; its hyper-latents are one channel, the classes of the tiles."""
+    spreads: Sequence[Spreads]
+    """Of each net: which table codes what."""
     lmbda: tuple[float, float]
     """What a bit is worth at quality 0 and at 63, log-spaced in between."""
 
 
 def save_cae_weights(
     models: Sequence[CaeModel],
-    tables: Sequence[IntArray],
+    tables: Sequence[Tables],
+    spreads: Sequence[Spreads],
     lmbda: tuple[float, float],
     folder: Path,
 ) -> Path:
     """Write an ensemble to `folder`; returns the file, named by its hash."""
     tensors = {}
-    for i, (model, table) in enumerate(zip(models, tables, strict=True)):
+    for i, (model, own, spread) in enumerate(zip(models, tables, spreads, strict=True)):
         for key, value in model.state_dict().items():
             tensors[f"{i}.model.{key}"] = value.detach().half().contiguous()
-        tensors[f"{i}.table"] = torch.from_numpy(table).to(torch.int32)
+        tensors |= write_tables(own, f"{i}.tables.")
+        for key in ("rows", "tile", "predicted"):
+            tensors[f"{i}.spreads.{key}"] = torch.from_numpy(getattr(spread, key))
     config = models[0].config
     metadata = {
         "format": _FORMAT,
@@ -69,33 +81,42 @@ def load_cae_weights(path: Path) -> CaeWeights:
         config = CaeConfig(**json.loads(metadata["config"]))
         low, high = (float(value) for value in json.loads(metadata["lmbda"]))
         tensors = load(content)
-        models, tables = [], []
+        models, tables, spreads = [], [], []
         for i in range(int(metadata["nets"])):
-            table: IntArray = tensors.pop(f"{i}.table").numpy()
-            _check(table, config)
-            start = f"{i}.model."
-            parts = {
-                key.removeprefix(start): value.float()
-                for key, value in tensors.items()
-                if key.startswith(start)
-            }
             model = CaeModel(config)
-            model.load_state_dict(parts)
+            floats = _part(tensors, f"{i}.model.")
+            model.load_state_dict({key: value.float() for key, value in floats.items()})
             models.append(model.eval())
-            tables.append(table)
+            tables.append(read_tables(_part(tensors, f"{i}.tables."), 1))
+            spreads.append(
+                _spreads(_part(tensors, f"{i}.spreads."), tables[-1], config)
+            )
         if not models or not 0 < low <= high:
             raise ValueError("no net, or no sense in its lambda")
         name = path.name.removesuffix(".safetensors")
-        return CaeWeights(name, model_hash, models, tables, (low, high))
+        return CaeWeights(name, model_hash, models, tables, spreads, (low, high))
 
 
-def _check(table: IntArray, config: CaeConfig) -> None:
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        key.removeprefix(prefix): value
+        for key, value in tensors.items()
+        if key.startswith(prefix)
+    }
+
+
+def _spreads(parts: dict[str, Tensor], tables: Tables, config: CaeConfig) -> Spreads:
+    arrays = {key: value.numpy() for key, value in parts.items()}
+    spreads = Spreads(arrays["rows"], arrays["tile"], arrays["predicted"])
+    buckets = len(tables.z)
     sound = (
-        table.ndim == 3
-        and table.shape[1] == config.latent
-        and table.shape[2] % 2 == 1
-        and (table >= 0).all()
-        and (table.sum(-1) == TOTAL).all()
+        spreads.rows.shape == (buckets, CLASSES, config.latent)
+        and (spreads.rows < ROWS).all()
+        and spreads.tile.shape == (buckets,)
+        and np.isin(spreads.tile, TILES).all()
+        and spreads.predicted.shape == (config.latent,)
+        and tables.z.shape[2] == 2 * Z_MAX + 1
     )
     if not sound:
-        raise ValueError("entropy tables that do not add up")
+        raise ValueError("a map of spreads that fits no table")
+    return spreads

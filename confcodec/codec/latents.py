@@ -145,7 +145,7 @@ class LatentCoder:
         mean, features = self.means(z_hat)
         count = mean.shape[1]
         coarse, anchor = bands[:, :count], _masks(mean.shape, self._device)[0]
-        dead_zone = _dead_zone(rows)
+        dead_zone = dead_zone_of(rows)
         first = _round(coarse - mean, dead_zone[:, :count])
         first.mul_(coded[:, :count] * anchor)
         mean = self._refine(mean, features, first)
@@ -172,7 +172,7 @@ class LatentCoder:
         return int(header.quality * self._buckets // QUALITIES)
 
 
-def _dead_zone(rows: Tensor) -> Tensor:
+def dead_zone_of(rows: Tensor) -> Tensor:
     """How far a residual is moved towards zero before it is rounded, 0..0.2.
 
     The narrower the table row, the more bits a larger symbol costs; half a step of error

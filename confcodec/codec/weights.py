@@ -81,12 +81,17 @@ def save_weights(model: RtModel, tables: Tables, folder: Path) -> Path:
         }
     for key, value in exact.items():
         tensors[f"exact.{key}"] = value.to(torch.int32).contiguous()
-    for key in ("y", "y_support", "z"):
-        tensors[f"tables.{key}"] = torch.from_numpy(getattr(tables, key)).to(
-            torch.int32
-        )
+    tensors |= write_tables(tables, "tables.")
     metadata = {"format": _FORMAT, "config": json.dumps(asdict(model.config))}
     return write_named(save(tensors, metadata), model.config.name, folder)
+
+
+def write_tables(tables: Tables, prefix: str) -> dict[str, Tensor]:
+    """Tables as tensors of a weights file, their names after `prefix`."""
+    return {
+        f"{prefix}{key}": torch.from_numpy(getattr(tables, key)).to(torch.int32)
+        for key in ("y", "y_support", "z")
+    }
 
 
 def write_named(content: bytes, name: str, folder: Path) -> Path:
@@ -179,11 +184,16 @@ def _assemble(
         model.eval(),
         exact,
         bias,
-        _tables(parts["tables"], config.hyper),
+        read_tables(parts["tables"], config.hyper),
     )
 
 
-def _tables(tensors: dict[str, Tensor], hyper: int) -> Tables:
+def read_tables(tensors: dict[str, Tensor], hyper: int) -> Tables:
+    """Tables of `hyper` channels, by the names of their fields.
+
+    Raises:
+        KeyError, ValueError: one is missing, or they do not add up.
+    """
     arrays = {key: value.numpy() for key, value in tensors.items()}
     tables = Tables(arrays["y"], arrays["y_support"], arrays["z"])
     sound = (
