@@ -237,8 +237,8 @@ export const EQUAL = {
   card: ({ name: codec, bytes, psnr_db: psnr, live }, reference) => {
     if (codec === "original") return ["Original", "", "uncoded", ""];
     const off = reference && !live ? (100 * (bytes - reference.bytes)) / reference.bytes : 0;
-    const sign = off > 0 ? "+" : "−";
-    const note = live ? "in this call" : `${sign}${Math.abs(off).toFixed(1)} %`;
+    const size = off > 0 ? `no smaller: +${off.toFixed(0)} %` : `−${Math.abs(off).toFixed(1)} %`;
+    const note = live ? "in this call" : size;
     return [shortName(codec), joined([fixed(psnr, 2), "dB"]), `${count(bytes)} B`, note];
   },
 };
