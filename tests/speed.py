@@ -7,6 +7,7 @@ also with no page open, so that the difference is what two views cost.
 
 import argparse
 import os
+import re
 import time
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def _cpu(server: Server) -> dict[str, float]:
         elif int(fields[1]) == server.process.pid:
             name = "loopback child"
         elif "chrom" in command and "--no-sandbox" in command:
-            kind = command.partition("--type=")[2].split("\0")[0] or "main"
+            kind = re.split(r"[\0 ]", command.partition("--type=")[2])[0] or "main"
             name = f"Chromium {kind}"
         else:
             continue

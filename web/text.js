@@ -107,6 +107,11 @@ export const CHART_WORDS = {
   loss: ["Loss", "lost packets", "FEC", "concealed slices"],
 };
 
+export const FRAME_WORDS = {
+  title: "Sent, frame by frame",
+  columns: ["frame", "bytes", "bpp", "quality", "ms", "dB"],
+};
+
 export const pointedAt = (seconds) => `Values of ${seconds.toFixed(1)} s ago`;
 
 const RAW_BPP = 24;
