@@ -1,6 +1,7 @@
 """A running server, a real browser, and ways to wait for what a page shows."""
 
 import contextlib
+import math
 import os
 import queue
 import re
@@ -136,7 +137,9 @@ def keep(page: Page, name: str) -> None:
 
 
 def figure(page: Page, name: str) -> float:
-    return float(page.locator(f"#figure-{name}").inner_text().replace(",", ""))
+    """A live figure; not a number, and so never more nor less than one, while there is none."""
+    shown = page.locator(f"#figure-{name}").inner_text()
+    return math.nan if shown == NONE else float(shown.replace(",", ""))
 
 
 def wait_until(page: Page, holds: Callable[[], bool]) -> None:
