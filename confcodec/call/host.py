@@ -80,7 +80,6 @@ class Host:
         """One for each call that came about."""
         self.sending = asyncio.Event()
         """Set while the present peer takes frames."""
-        self._options = options
         self.state = "waiting"
         """waiting, loopback, connected or lost."""
         self.kind: str | None = None
@@ -185,7 +184,7 @@ class Host:
         interrupts = (self._arrived[REMOTE], self._stopping)
         sink = self.endpoint.delegate_sink()
         async with child(
-            base, self.desk.loopback_token, self._options, sink
+            base, self.desk.loopback_token, self.endpoint.options, sink
         ) as process:
             exited = asyncio.ensure_future(process.wait())
             try:
