@@ -14,10 +14,13 @@ import threading
 import webbrowser
 from collections.abc import Callable, Coroutine, Sequence
 from importlib import import_module
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from confcodec import __version__
 from confcodec.errors import ConfcodecError
+
+if TYPE_CHECKING:
+    from confcodec.call.serve import Server
 
 T = TypeVar("T")
 
@@ -106,10 +109,18 @@ def _add_arguments(verb: str, parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from confcodec.call.child import early_child
     from confcodec.call.options import call_options
-    from confcodec.call.serve import Server
 
-    server = Server(call_options(arguments), arguments.host, arguments.port)
+    options = call_options(arguments)
+    with early_child(options) as spare:
+        from confcodec.call.serve import Server
+
+        server = Server(options, arguments.host, arguments.port, spare)
+        return _serve_until_stopped(arguments, server)
+
+
+def _serve_until_stopped(arguments: argparse.Namespace, server: "Server") -> int:
 
     def announce(link: str) -> None:
         print(link, flush=True)
@@ -124,10 +135,15 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _call(arguments: argparse.Namespace) -> int:
+    from confcodec.call.child import FROM_PARENT, read_link
     from confcodec.call.join import Call
     from confcodec.call.options import call_options
 
-    call = Call(arguments.url, call_options(arguments))
+    from_parent = arguments.url == FROM_PARENT
+    url = read_link() if from_parent else arguments.url
+    if from_parent and not url:
+        return 0
+    call = Call(url, call_options(arguments), from_parent=from_parent)
     try:
         _run(call.run)
     finally:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 ARTIFACTS = ROOT / "test-artifacts"
 NONE = "\N{EN DASH}"
 LOOPBACK = "Calling itself through a real data channel"
-PATIENCE = 30_000  # ms; the machine may be busy with something else
+PATIENCE = 90_000  # ms; the machine may be busy with something else
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",

@@ -188,6 +188,22 @@ def test_a_pause_holds_pictures_and_charts_until_it_ends(lab: Page) -> None:
     wait_for_change(lab, lambda: lab.locator("#decoded").get_attribute("data-frame"))
 
 
+def test_frames_are_listed_one_by_one_and_stand_still_in_a_pause(lab: Page) -> None:
+    newest = lab.locator("#frame-table tbody tr:first-child td:first-child")
+    expect(newest).not_to_be_empty()
+    wait_for_change(lab, newest.inner_text)
+    lab.keyboard.press("Space")
+    cells = lab.locator("#frame-table tbody tr").first.locator("td").all_inner_texts()
+    assert len(cells) == 6
+    number, size, bpp, _, milliseconds, _ = [cell.replace(",", "") for cell in cells]
+    assert float(bpp) == pytest.approx(8 * int(size) / (640 * 480), abs=6e-4)
+    assert int(number) > 0
+    assert float(milliseconds) > 0
+    stats = lab.locator(".tile", has=lab.locator("#figure-fps-sent"))
+    wait_for_change(lab, lambda: stats.locator(".tile-note").inner_text())
+    assert newest.inner_text() == f"{int(number):,}"
+
+
 def test_the_figures_can_be_saved_as_csv(lab: Page) -> None:
     wait_until(lab, partial(lab.evaluate, LINES, "psnr"))
     with lab.expect_download() as saved:

@@ -37,6 +37,15 @@ def test_a_file_is_at_most_as_long_as_asked_for_and_hardly_shorter(
     assert codec_of(made.file) == codec
 
 
+@pytest.mark.parametrize("size", [5000, 5300])
+def test_a_size_is_found_where_the_lengths_of_a_format_bend(size: int) -> None:
+    assert (1 - TOLERANCE) * size <= len(render(PICTURE, "webp", size).file) <= size
+
+
+def test_a_format_that_cannot_be_so_short_gives_its_shortest_file() -> None:
+    assert len(render(PICTURE, "jpeg", 3000).file) > 3000
+
+
 @pytest.mark.parametrize("codec", formats())
 def test_the_psnr_is_that_of_the_whole_file_read_back(codec: str) -> None:
     made = render(PICTURE, codec, 12_000)

@@ -69,13 +69,20 @@ export const CHARTS = [
 
 export const COLUMNS = CHARTS.flatMap(({ series }) => series.map(({ name }) => name));
 
-// All charts under `root`; `pointed` says which moment is read.
+// All charts under `root`; `pointed` says which moment is read, and so does onpoint().
 export class Charts {
   #charts;
   #turn = 0;
 
-  constructor(root, pointed) {
-    const point = (time) => write(pointed, time === null ? WORDS.at : pointedAt(-time));
+  // Seconds before the last draw, negative, that are pointed at; null if none are.
+  at = null;
+
+  constructor(root, pointed, onpoint) {
+    const point = (time) => {
+      this.at = time;
+      write(pointed, time === null ? WORDS.at : pointedAt(-time));
+      onpoint();
+    };
     this.#charts = CHARTS.map((spec) => {
       const figure = document.createElement("figure");
       figure.id = `chart-${spec.id}`;

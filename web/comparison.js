@@ -97,7 +97,9 @@ export class Comparison {
   #show({ frame, pictures, note }, bitmaps) {
     const coded = pictures.filter(({ name }) => name !== "original");
     const live = coded.find((picture) => picture.live);
-    const best = Math.max(...coded.map(({ psnr_db: psnr }) => psnr));
+    // A format that cannot be so small has no part in the contest.
+    const fair = coded.filter(({ bytes }) => !live || bytes <= live.bytes);
+    const best = Math.max(...fair.map(({ psnr_db: psnr }) => psnr));
     const drawn = new Map();
     pictures.forEach((picture, i) => {
       if (!bitmaps[i].bitmap) return;
@@ -106,7 +108,8 @@ export class Comparison {
       bitmaps[i].bitmap.close();
       drawn.set(picture.name, { ...picture, canvas: card.canvas });
       EQUAL.card(picture, live).forEach((text, line) => write(card.lines[line], text));
-      card.figure.classList.toggle("best", picture.psnr_db === best && coded.length > 1);
+      card.figure.classList.toggle("best", fair.includes(picture) && picture.psnr_db === best && coded.length > 1);
+      card.figure.classList.toggle("unfair", coded.includes(picture) && !fair.includes(picture));
     });
     for (const [name, { figure }] of this.#cards) figure.hidden = !drawn.has(name);
     if (live) write($("equal-facts"), EQUAL.facts(frame, live.bytes));

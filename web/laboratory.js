@@ -2,6 +2,7 @@
 
 import { Charts, COLUMNS, SPAN, row } from "./charts.js";
 import { Comparison } from "./comparison.js";
+import { FrameTable } from "./frames.js";
 import { csv, fileName, snapshot } from "./export.js";
 import { $, save, showToggle } from "./page.js";
 import { Store } from "./store.js";
@@ -12,7 +13,9 @@ const now = () => performance.now() / 1000;
 
 export class Laboratory {
   #store = new Store(COLUMNS, SPAN);
-  #charts = new Charts($("charts"), $("pointed"));
+  #charts = new Charts($("charts"), $("pointed"), () => this.#listFrames());
+  #frames = new FrameTable($("charts"), SPAN);
+  #drawnAt = now();
   #viewer = new Viewer($("viewer"), [$("viewer"), $("equal")]);
   #comparison;
   #stage;
@@ -67,6 +70,7 @@ export class Laboratory {
   measure(stats, shown) {
     this.#stats = stats;
     this.#store.push(now(), row(stats, shown));
+    this.#frames.push(stats.frames ?? [], now());
   }
 
   // Nothing is known from here until the next figures.
@@ -79,7 +83,14 @@ export class Laboratory {
   }
 
   tick() {
-    if (this.#open && !this.#paused) this.#charts.draw(this.#store, now());
+    if (!this.#open || this.#paused) return;
+    this.#drawnAt = now();
+    this.#charts.draw(this.#store, this.#drawnAt);
+    this.#listFrames();
+  }
+
+  #listFrames() {
+    this.#frames?.draw(this.#drawnAt + (this.#charts.at ?? 0));
   }
 
   pause() {

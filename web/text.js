@@ -107,6 +107,11 @@ export const CHART_WORDS = {
   loss: ["Loss", "lost packets", "FEC", "concealed slices"],
 };
 
+export const FRAME_WORDS = {
+  title: "Sent, frame by frame",
+  columns: ["frame", "bytes", "bpp", "quality", "ms", "dB"],
+};
+
 export const pointedAt = (seconds) => `Values of ${seconds.toFixed(1)} s ago`;
 
 const RAW_BPP = 24;
@@ -237,8 +242,8 @@ export const EQUAL = {
   card: ({ name: codec, bytes, psnr_db: psnr, live }, reference) => {
     if (codec === "original") return ["Original", "", "uncoded", ""];
     const off = reference && !live ? (100 * (bytes - reference.bytes)) / reference.bytes : 0;
-    const sign = off > 0 ? "+" : "−";
-    const note = live ? "in this call" : `${sign}${Math.abs(off).toFixed(1)} %`;
+    const size = off > 0 ? `no smaller: +${off.toFixed(0)} %` : `−${Math.abs(off).toFixed(1)} %`;
+    const note = live ? "in this call" : size;
     return [shortName(codec), joined([fixed(psnr, 2), "dB"]), `${count(bytes)} B`, note];
   },
 };

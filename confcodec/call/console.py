@@ -72,7 +72,8 @@ def stats_message(host: Host) -> str:
     """The `stats` message of this moment."""
     now, peer, settings = time.monotonic(), host.peer, host.endpoint.settings
     sender = peer.sender if peer else None
-    sent = (sender.stats if sender else SendStats()).snapshot(now)
+    stats = sender.stats if sender else SendStats()
+    sent = stats.snapshot(now)
     rtt = peer.clock.rtt if peer else None
     sent["rtt_ms"] = None if rtt is None else round(1e3 * rtt, 2)
     sent["codec"] = settings.codec
@@ -90,6 +91,7 @@ def stats_message(host: Host) -> str:
             "time": round(now - host.began, 3),
             "sent": sent,
             "received": received,
+            "frames": [frame.row() for frame in stats.frames],
         }
     )
 

@@ -9,6 +9,7 @@ Watchers come and go beside all this; they get the frames that are sent.
 import asyncio
 import contextlib
 import logging
+import subprocess
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from confcodec.call.answering import Places
 from confcodec.call.browser_camera import BrowserCamera
 from confcodec.call.channel import Channel
+from confcodec.call.child import start_child
 from confcodec.call.console import state_message
 from confcodec.call.endpoint import Endpoint
 from confcodec.call.first import first
@@ -44,7 +46,6 @@ logger = logging.getLogger(__name__)
 
 MAX_CHILD_FAILURES = 3
 """Loopback children that end by themselves, one after the other, before the server gives up."""
-
 
 GRACE = 10.0
 """Seconds that a lost caller's place is kept."""
@@ -80,6 +81,8 @@ class Host:
         """One for each call that came about."""
         self.sending = asyncio.Event()
         """Set while the present peer takes frames."""
+        self.spare: subprocess.Popen[bytes] | None = None
+        """A loopback child that is there already."""
         self.state = "waiting"
         """waiting, loopback, connected or lost."""
         self.kind: str | None = None
@@ -183,16 +186,14 @@ class Host:
         self.child = ChildFigures()
         interrupts = (self._arrived[REMOTE], self._stopping)
         sink = self.endpoint.delegate_sink()
-        async with child(
-            base, self.desk.loopback_token, self.endpoint.options, sink
-        ) as process:
-            exited = asyncio.ensure_future(process.wait())
+        spare, self.spare = self.spare, None
+        process = spare or start_child(self.endpoint.options, sink)
+        async with child(process, f"{base}#{self.desk.loopback_token}") as exited:
             try:
                 await first(self._arrived[LOOPBACK], exited, *interrupts)
                 if self._arrived[LOOPBACK].is_set():
                     await self._call(LOOPBACK, exited, *interrupts)
             finally:
-                exited.cancel()
                 self.enter("waiting", None)
         return any(event.is_set() for event in interrupts)
 
@@ -293,6 +294,6 @@ class Host:
         self.recorder.sent(frame, bitstream)
 
     def _captured(self, frame: Frame) -> None:
-        # In a loopback the original waits for its decoded picture instead.
-        if self.kind != LOOPBACK:
+        # In a loopback it waits for its decoded picture; showing it slows the codec's loading.
+        if self.kind != LOOPBACK and (self.endpoint.info or frame.number % 3 == 0):
             self.views.show(original_shot(frame))

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import secrets
 import signal
 import time
@@ -13,7 +12,7 @@ import aiohttp
 
 from confcodec.call.endpoint import Endpoint
 from confcodec.call.first import first
-from confcodec.call.loopback import TOKEN_VARIABLE, Publisher, stdin_closed
+from confcodec.call.loopback import Publisher, stdin_closed
 from confcodec.call.meeting import Connection, Meeting
 from confcodec.call.options import CallOptions
 from confcodec.call.peer import Peer
@@ -31,11 +30,11 @@ logger = logging.getLogger(__name__)
 class Call:
     """One call to a member of a room, from loading the codec to the report."""
 
-    def __init__(self, url: str, options: CallOptions) -> None:
-        self._token_from_parent = os.environ.get(TOKEN_VARIABLE)
-        if self._token_from_parent:
-            url = f"{url}#{self._token_from_parent}"
+    def __init__(
+        self, url: str, options: CallOptions, *, from_parent: bool = False
+    ) -> None:
         self._link = parse_link(url)
+        self._token_from_parent = self._link.token if from_parent else None
         if self._link.token.startswith(WATCHER) and not self._token_from_parent:
             options = replace(options, source=None)
         self._options = options

@@ -1,8 +1,7 @@
 """A server that calls itself: the receiving half, in a child process.
 
 In a process of its own its decoder does not steal the sender's interpreter. The child is
-`confcodec call URL --receive-only`. Its token comes in the environment; it ends when its
-standard input closes, so it cannot outlive its parent. Beside the call it keeps a WebSocket:
+`confcodec call - --receive-only`, see child. Beside the call it keeps a WebSocket:
 
     child -> server   picture messages of decoded frames (binary, see wire/pictures)
                       {"type": "stats", "received": {...}} four times a second
@@ -14,7 +13,6 @@ standard input closes, so it cannot outlive its parent. Beside the call it keeps
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -23,44 +21,31 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from confcodec.call.child import end_child
 from confcodec.call.newest import NewestQueue
-from confcodec.call.options import CallOptions
 from confcodec.call.peer import Peer
 from confcodec.call.pipeline import ReceivedFrame
 from confcodec.call.views import code_shot, decoded_shot
 from confcodec.errors import PacketError
 
-TOKEN_VARIABLE = "CONFCODEC_LOOPBACK_TOKEN"
 STATS_INTERVAL = 0.25
-_STOP_TIMEOUT = 3.0
 
 
 @asynccontextmanager
 async def child(
-    base: str, token: str, options: CallOptions, sink: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run the receiving half for the server at `base` while the context lasts."""
-    arguments = ["call", base, "--receive-only", "--codec", options.codec]
-    arguments += ["--size", f"{options.size[0]}x{options.size[1]}", "--sink", sink]
-    arguments += ["--device", options.device, "--threads", str(options.codec_threads)]
-    arguments += ["--stock"] if options.mode == "stock" else []
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "confcodec", *arguments),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        env=os.environ | {TOKEN_VARIABLE: token},
-        start_new_session=True,  # Ctrl-C is for the parent, which ends its child in good order
-    )
+    process: subprocess.Popen[bytes], link: str
+) -> AsyncIterator[asyncio.Future[int]]:
+    """Let that process call `link` while the context lasts; gives when it ends by itself."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it has ended already
+        process.stdin.write(f"{link}\n".encode())
+        process.stdin.flush()
+    exited = asyncio.ensure_future(asyncio.to_thread(process.wait))
     try:
-        yield process
+        yield exited
     finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), _STOP_TIMEOUT)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await asyncio.to_thread(end_child, process)
+        await exited
 
 
 class Publisher:

@@ -19,7 +19,7 @@ from confcodec.call.coder import Coded, Coder, Decoded, Encoder
 from confcodec.call.newest import NewestQueue
 from confcodec.call.outbox import Outbox
 from confcodec.call.send_settings import FREE_RATE, SendSettings
-from confcodec.call.stats import ReceiveStats, SendStats
+from confcodec.call.stats import ReceiveStats, SendStats, SentFrame
 from confcodec.codec.bitstream import whole_bitstream
 from confcodec.codec.codec import QUALITIES
 from confcodec.codec.frame import Frame
@@ -176,8 +176,6 @@ class Sender:
         coded = await self._encoder.encode(codec, frame.pixels, quality)
         now, stats = time.monotonic(), self.stats
         stats.encoded += 1
-        stats.encode.add(coded.seconds, now)
-        stats.quality.add(coded.quality, now)
         self._budget.coded(coded.quality, [len(part) for part in coded.parts])
         interval = self._budget.stride / self._settings.fps
         self._load.coded(coded.seconds, interval, coded.quality, now)
@@ -185,7 +183,10 @@ class Sender:
         self._budget.spend(posted.line_bytes)
         stats.post(posted.packets, posted.parity, posted.bytes, now)
         height, width = frame.pixels.shape[:2]
-        stats.bpp.add(8 * len(coded.bitstream) / (height * width), now)
+        size, bpp = len(coded.bitstream), 8 * len(coded.bitstream) / (height * width)
+        stats.coded(
+            SentFrame(frame.number, size, bpp, coded.quality, coded.seconds), now
+        )
         self._unsettled.append((frame.number, now))
         self.on_sent(frame, codec, coded.bitstream)
         if now >= self._measure_next:
@@ -195,7 +196,7 @@ class Sender:
         began = time.monotonic()
         value = await self._encoder.measure(codec, frame.pixels, coded.bitstream)
         now = time.monotonic()
-        self.stats.psnr.add(value, now)
+        self.stats.measured(frame.number, value, now)
         shortest, longest = PSNR_INTERVALS
         wait = max(shortest, min(longest, (now - began) / PSNR_SHARE))
         self._measure_next = now + wait

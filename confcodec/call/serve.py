@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import subprocess
 from collections.abc import Callable
 
 from aiohttp import web
@@ -27,8 +28,15 @@ logger = logging.getLogger(__name__)
 class Server:
     """A web server, a source and whoever calls."""
 
-    def __init__(self, options: CallOptions, address: str, port: int) -> None:
+    def __init__(
+        self,
+        options: CallOptions,
+        address: str,
+        port: int,
+        spare: subprocess.Popen[bytes] | None = None,
+    ) -> None:
         self._options = options
+        self._spare = spare
         self._address = address
         self._port = port
         self._reports: list[Report] = []
@@ -66,6 +74,7 @@ class Server:
                 await self._introduce(stack, desk, room, stop, announce)
                 return
             host = Host(self._options, desk, room)
+            host.spare = self._spare
             self._reports = host.reports
             base = host.base = await self._listen(stack, make_app(host))
             stack.push_async_callback(host.endpoint.close)

@@ -15,6 +15,8 @@ PSNR_WINDOW = 2.5
 MAX_SAMPLES = 100_000
 """Samples kept for percentiles: the newest; an hour at 30 fps is 108,000."""
 
+FRAMES = 24
+"""Frames of which a page is told the figures one by one: more than it misses between two messages."""
 TRACE_INTERVAL = 0.25
 """Seconds between two entries of `SendStats.trace`."""
 _TRACED = ("fps", "bitrate_bps", "target_bps", "queue_ms", "loss", "fec", "quality")
@@ -91,6 +93,26 @@ class Drops:
 
 
 @dataclass(slots=True)
+class SentFrame:
+    """One frame, as the page lists it."""
+
+    number: int
+    size: int
+    """Bytes of the bitstream."""
+    bpp: float
+    quality: int
+    seconds: float
+    """In the encoder."""
+    psnr: float | None = None
+    """dB, where it was measured."""
+
+    def row(self) -> list[float | None]:
+        """The figures in this order, milliseconds for seconds."""
+        took, bpp = round(1e3 * self.seconds, 1), round(self.bpp, 3)
+        return [self.number, self.size, bpp, self.quality, took, _rounded(self.psnr)]
+
+
+@dataclass(slots=True)
 class SendStats:
     """The sending half, from its first frame on."""
 
@@ -120,6 +142,8 @@ class SendStats:
     psnr: Series = field(default_factory=lambda: Series(PSNR_WINDOW))
     """dB, of the measured frames."""
 
+    frames: deque[SentFrame] = field(default_factory=lambda: deque(maxlen=FRAMES))
+    """The newest ones sent."""
     trace: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=4000))
     """How the call went, for its report: the newest quarter of an hour."""
 
@@ -130,6 +154,21 @@ class SendStats:
         self.parity += parity
         self.protection.add(parity / packets, now)
         self.wire.add(size, now)
+
+    def coded(self, frame: SentFrame, now: float) -> None:
+        """Take the figures of a frame that was sent."""
+        self.encode.add(frame.seconds, now)
+        self.quality.add(frame.quality, now)
+        self.bpp.add(frame.bpp, now)
+        self.frames.append(frame)
+
+    def measured(self, number: int, psnr: float, now: float) -> None:
+        """Take the PSNR of a frame that was sent."""
+        self.psnr.add(psnr, now)
+        for frame in reversed(self.frames):
+            if frame.number == number:
+                frame.psnr = psnr
+                break
 
     def note(self, now: float) -> None:
         """Leave an entry in the trace, if the last one is old enough."""

@@ -98,9 +98,11 @@ def search(
     below: tuple[float, bytes] | None = None
     above: tuple[float, bytes] | None = None
     setting = 0.5 if hint is None else hint
+    longer: list[bool] = []  # of each attempt
     for attempt in range(MAX_ENCODES):
         file = encode(setting)
-        if len(file) > size:
+        longer.append(len(file) > size)
+        if longer[-1]:
             above = (setting, file)
         elif below is None or len(file) >= len(below[1]):
             below = (setting, file)
@@ -109,7 +111,10 @@ def search(
         if below and above and above[0] - below[0] <= step:
             break
         if below and above:
-            following = _between(aim, below, above)
+            # Where the lengths bend, one end would stay for ever: then halve.
+            stalled = len(longer) > 2 and len(set(longer[-3:])) == 1
+            share = 0.5 if stalled else _share(aim, below[1], above[1])
+            following = below[0] + share * (above[0] - below[0])
         else:
             # Ever further out: the scale may be flatter than it should be.
             off = (aim - math.log(len(file))) / _SLOPE
@@ -123,13 +128,10 @@ def search(
     return found[1], found[0]
 
 
-def _between(
-    aim: float, below: tuple[float, bytes], above: tuple[float, bytes]
-) -> float:
-    """The setting to try between two known ones, by the logarithms of their lengths."""
-    low, high = math.log(len(below[1])), math.log(len(above[1]))
-    share = (aim - low) / max(high - low, 1e-9)
-    return below[0] + min(0.9, max(0.1, share)) * (above[0] - below[0])
+def _share(aim: float, below: bytes, above: bytes) -> float:
+    """How far from one to the other to try next, by the logarithms of their lengths."""
+    low, high = math.log(len(below)), math.log(len(above))
+    return min(0.9, max(0.1, (aim - low) / max(high - low, 1e-9)))
 
 
 def _save(image: Image.Image, form: str, options: dict[str, object]) -> bytes:
