@@ -108,7 +108,7 @@ def start_server(*options: str) -> Server:
 
     threading.Thread(target=read, daemon=True).start()
     with contextlib.suppress(queue.Empty):
-        server.url = found.get(timeout=60) or ""
+        server.url = found.get(timeout=PATIENCE / 1000) or ""
     if not server.url:
         server.stop()
         pytest.fail("serve printed no link:\n" + "".join(server.output))

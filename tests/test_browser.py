@@ -27,7 +27,7 @@ from tests.browser import (
 )
 
 pytest_plugins = ["tests.browser_fixtures"]
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 def test_the_server_calls_itself_and_says_so(page: Page) -> None:

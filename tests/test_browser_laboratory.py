@@ -20,7 +20,7 @@ from tests.browser import (
 )
 
 pytest_plugins = ["tests.browser_fixtures"]
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 CHARTS = ("bitrate", "psnr", "bpp", "fps", "time", "rtt")
 LINES = """(id) => {

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from tests.browser import keep, wait_for_pictures, wait_until
 
 pytest_plugins = ["tests.browser_fixtures"]
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 Messages = list[dict[str, Any]]
 

@@ -83,7 +83,10 @@ export class Laboratory {
   }
 
   tick() {
-    if (!this.#open || this.#paused) return;
+    if (this.#open && !this.#paused) this.#draw();
+  }
+
+  #draw() {
     this.#drawnAt = now();
     this.#charts.draw(this.#store, this.#drawnAt);
     this.#listFrames();
@@ -95,6 +98,7 @@ export class Laboratory {
 
   pause() {
     if (!this.#open && !this.#paused) return;
+    if (!this.#paused) for (let half = 0; half < 2; half++) this.#draw(); // all of them stand at one moment
     this.#paused = !this.#paused;
     this.#hold();
     this.#frozen = this.#paused ? this.#store.table(COLUMNS, now()) : null;
