@@ -176,18 +176,19 @@ def _files(arguments: argparse.Namespace) -> int:
         from confcodec.files import encode_files as work
     else:
         from confcodec.files import decode_files as work
-    report = work(arguments)
+    report: dict[str, Any] = work(arguments)
     if str(arguments.json) != "-":
         _print_facts(report)
     _write_report(arguments, report)
-    return 0
+    files = report.get("files", [])
+    return int(any("error" in facts for facts in files))
 
 
-def _print_facts(report: dict[str, object]) -> None:
+def _print_facts(report: dict[str, Any]) -> None:
     """A line for each file, and one for what they have in common."""
-    files = report.get("files")
+    files = report.get("files", [])
     common = {name: value for name, value in report.items() if name != "files"}
-    for facts in [*(files if isinstance(files, list) else []), common]:
+    for facts in filter(None, [*files, common]):
         print(", ".join(f"{name} {value}" for name, value in facts.items()))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from confcodec.codec.bitstream import MAGIC, unpack
 from confcodec.codec.codec import codec_of
+from confcodec.errors import BitstreamError
 from confcodec.file_paths import expand
 from confcodec.media.bitstream_file import SUFFIX, BitstreamReader, FileHeader
 
@@ -31,17 +32,22 @@ def describe(path: Path) -> dict[str, object]:
     codecs: Counter[str] = Counter()
     models: Counter[str] = Counter()
     qualities: Counter[int] = Counter()
-    lengths, last = [], 0.0
+    lengths: list[int] = []
+    last = 0.0
     with BitstreamReader(path) as reader:
         header = reader.header
         for time, bitstream in reader:
             last = time
-            codecs[codec_of(bitstream)] += 1
+            try:
+                codecs[codec_of(bitstream)] += 1
+                if bitstream[:1] == MAGIC:
+                    frame, _ = unpack(bitstream)
+                    models[frame.model.hex()] += 1
+                    qualities[frame.quality] += 1
+            except BitstreamError as error:
+                where = f"{path}, frame {len(lengths)}"
+                raise BitstreamError(f"{where}: {error}") from error
             lengths.append(len(bitstream))
-            if bitstream[:1] == MAGIC:
-                frame, _ = unpack(bitstream)
-                models[frame.model.hex()] += 1
-                qualities[frame.quality] += 1
     facts: dict[str, object] = {
         "file": str(path),
         "file_bytes": path.stat().st_size,

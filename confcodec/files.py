@@ -5,7 +5,8 @@ the memory of one frame.
 """
 
 import argparse
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,7 +20,7 @@ from confcodec.codec.bitstream import MAGIC
 from confcodec.codec.codec import Codec, codec_of
 from confcodec.codec.frame import Pixels, check_size
 from confcodec.codec.metrics import psnr
-from confcodec.errors import CaptureError, ConfcodecError
+from confcodec.errors import BitstreamError, CaptureError, ConfcodecError
 from confcodec.file_paths import decoding_plan, encoding_plan
 from confcodec.media.bitstream_file import (
     BitstreamReader,
@@ -29,6 +30,8 @@ from confcodec.media.bitstream_file import (
 from confcodec.media.decode import played_once, upright, video_facts
 from confcodec.media.picture import PICTURES, read_picture
 from confcodec.media.record import FileSink
+
+logger = logging.getLogger(__name__)
 
 LOSSLESS_DB = 100.0
 """Stands for an infinite PSNR, so that means exist."""
@@ -49,20 +52,23 @@ class Material:
 def encode_files(arguments: argparse.Namespace) -> dict[str, object]:
     """Code pictures and videos into bitstream files; returns the figures.
 
+    Of several files, one that fails has an `error` in place of figures.
+
     Raises:
         CaptureError: an input is no picture or video, or an output cannot be written.
         ConfcodecError: a frame is too small or large, or the codec cannot be used.
     """
     plan = encoding_plan(arguments.paths, arguments.output)
     codec = _load(arguments.codec, arguments)
-    files = []
     with _progress() as progress:
-        for source, target in plan:
+
+        def encode(source: Path, target: Path) -> dict[str, object]:
             frames = _open(source)
             task = progress.add_task(source.name, total=frames.count)
             shown = _counted(frames.frames, progress, task)
-            facts = _encode(codec, arguments.quality, frames.fps, shown, source, target)
-            files.append({"input": str(source), "output": str(target), **facts})
+            return _encode(codec, arguments.quality, frames.fps, shown, source, target)
+
+        files = [_attempt(encode, *pair, alone=len(plan) == 1) for pair in plan]
     common = {"quality": arguments.quality, "codec": codec.info.codec}
     return _report(files, common | {"model": codec.info.model})
 
@@ -70,30 +76,47 @@ def encode_files(arguments: argparse.Namespace) -> dict[str, object]:
 def decode_files(arguments: argparse.Namespace) -> dict[str, object]:
     """Turn bitstream files back into pictures and videos; returns what was written.
 
+    Of several files, one that fails has an `error` in place of facts.
+
     Raises:
         BitstreamError: an input is no bitstream file of ours.
         CaptureError: a file cannot be read or written.
     """
     codecs: dict[str, Codec] = {}
-    files = []
     plan = decoding_plan(arguments.paths, arguments.output, arguments.png)
     with _progress() as progress:
-        for source, target in plan:
+
+        def decode(source: Path, target: Path) -> dict[str, object]:
             task = progress.add_task(source.name, total=None)
             with BitstreamReader(source) as reader:
-                pictures = _decoded(reader, codecs, arguments)
+                pictures = _decoded(reader, codecs, arguments, source)
                 shown = _counted(pictures, progress, task)
                 count = _write_pictures(shown, reader.header, target, arguments.png)
-                files.append(
-                    {
-                        "input": str(source),
-                        "output": str(target),
-                        "frames": count,
-                        "size": [reader.header.width, reader.header.height],
-                        "truncated": reader.truncated,
-                    }
-                )
+                size = [reader.header.width, reader.header.height]
+                if not count:
+                    raise BitstreamError(f"{source} ends before its first frame does")
+                return {"frames": count, "size": size, "truncated": reader.truncated}
+
+        files = [_attempt(decode, *pair, alone=len(plan) == 1) for pair in plan]
     return _report(files, {"codec": ", ".join(codecs)})
+
+
+def _attempt(
+    work: Callable[[Path, Path], dict[str, object]],
+    source: Path,
+    target: Path,
+    *,
+    alone: bool,
+) -> dict[str, object]:
+    """The facts of one file, or what went wrong with it while others wait."""
+    pair: dict[str, object] = {"input": str(source), "output": str(target)}
+    try:
+        return pair | work(source, target)
+    except ConfcodecError as error:
+        if alone:
+            raise
+        logger.error("%s", error)
+        return {"input": str(source), "error": str(error)}
 
 
 def _open(path: Path) -> Material:
@@ -146,15 +169,22 @@ def _encode(
 
 
 def _decoded(
-    reader: BitstreamReader, codecs: dict[str, Codec], arguments: argparse.Namespace
+    reader: BitstreamReader,
+    codecs: dict[str, Codec],
+    arguments: argparse.Namespace,
+    source: Path,
 ) -> Iterator[tuple[float, Pixels]]:
-    for time, bitstream in reader:
-        name = codec_of(bitstream)
-        if arguments.weights and bitstream[:1] == MAGIC:
-            name = arguments.weights.name.rpartition("-")[0]
-        if name not in codecs:
-            codecs[name] = _load(name, arguments)
-        yield time, codecs[name].decode(bitstream)
+    for number, (time, bitstream) in enumerate(reader):
+        try:
+            name = codec_of(bitstream)
+            if arguments.weights and bitstream[:1] == MAGIC:
+                name = arguments.weights.name.rpartition("-")[0]
+            if name not in codecs:
+                codecs[name] = _load(name, arguments)
+            pixels = codecs[name].decode(bitstream)
+        except BitstreamError as error:
+            raise BitstreamError(f"{source}, frame {number}: {error}") from error
+        yield time, pixels
 
 
 def _write_pictures(

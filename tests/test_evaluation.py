@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from confcodec.codec.codec import Codec
 from confcodec.codec.frame import Pixels
 from confcodec.errors import ConfcodecError
 from confcodec.lab import evaluation
-from confcodec.lab.curves import bd_rate, groups_of, psnr_at
+from confcodec.lab.curves import bd_rate, groups_of, psnr_at, share_above
 from confcodec.lab.evaluation import (
     Point,
     Row,
@@ -72,6 +73,16 @@ def test_a_curve_is_read_off_inside_its_ends_alone() -> None:
     assert 31 < psnr_at(curve(1.0), 0.3) < 34
     assert math.isnan(psnr_at(curve(1.0), 0.05))
     assert math.isnan(psnr_at(curve(1.0), 0.9))
+
+
+def test_a_curve_lies_above_another_where_both_are() -> None:
+    better = [replace(p, psnr_db=p.psnr_db + 1) for p in curve(1.0)]
+    assert share_above(curve(1.0), better, 0.1, 0.8) == (1.0, 1.0)
+    assert share_above(better, curve(1.0), 0.1, 0.8) == (0.0, 0.0)
+    shared, whole = share_above(curve(1.0), better, 0.1, 1.5)
+    assert shared == 1.0
+    assert whole == pytest.approx(0.5, abs=0.01)
+    assert math.isnan(share_above(curve(1.0), curve(100.0), 0.1, 1.5)[0])
 
 
 def test_a_point_is_the_mean_of_whole_bytes() -> None:
@@ -154,6 +165,7 @@ def test_the_command_writes_points_and_differences(
     assert width_of(out["jpg"]) == 3 * 256
     page = (tmp_path / "results.md").read_text()
     assert "| against jpeg | -" in page
+    assert "| than jpeg | 100%," in page
     assert "![Rate-distortion curves](results.png)" in page
     assert width_of(tmp_path / "results.png") > 1000
     printed = capsys.readouterr().out

@@ -15,7 +15,7 @@ from confcodec.codec.cae import CaeConfig, CaeModel
 from confcodec.codec.codec import Codec
 from confcodec.codec.frame import Pixels
 from confcodec.codec.metrics import psnr
-from confcodec.errors import CaptureError
+from confcodec.errors import BitstreamError, CaptureError
 from confcodec.file_paths import decoding_plan, encoding_plan, expand
 from confcodec.media.bitstream_file import (
     BitstreamReader,
@@ -163,6 +163,39 @@ def test_paths_that_cannot_be_meant_are_refused(
 def test_a_folder_without_bitstream_files_is_refused(folder: Path) -> None:
     with pytest.raises(CaptureError, match="ccb"):
         decoding_plan([folder], None, png=False)
+
+
+def test_one_damaged_file_does_not_hold_up_the_others(
+    folder: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (folder / "bad.png").write_bytes(b"no picture")
+    out, back = tmp_path / "out", tmp_path / "back"
+    assert main(["encode", str(folder), "--codec", "jpeg", "-o", str(out)]) == 1
+    assert "bad.png cannot be read" in caplog.text
+    assert (out / "a.ccb").exists()
+    coded = bytearray((out / "a.ccb").read_bytes())
+    coded[-500:-490] = bytes(10)
+    (out / "a.ccb").write_bytes(coded[:-400])
+    assert main(["decode", str(out), str(back)]) == 1
+    assert "a.ccb ends before its first frame" in caplog.text
+    assert "error" in capsys.readouterr().out
+    assert (back / "deep" / "b.png").exists()
+
+
+def test_a_damaged_frame_is_named(tiny_weights: Path, tmp_path: Path) -> None:
+    original, coded = tmp_path / "a.png", tmp_path / "a.ccb"
+    Image.fromarray(picture(40, 60)).save(original)
+    how = ["--device", "cpu-fp32", "--weights", str(tiny_weights)]
+    assert main(["encode", str(original), str(coded), *how]) == 0
+    content = bytearray(coded.read_bytes())
+    content[-5] ^= 1
+    coded.write_bytes(content)
+    for verb in (["info", str(coded)], ["decode", str(coded), *how]):
+        with pytest.raises(BitstreamError, match=r"a\.ccb, frame 0: .*CRC"):
+            main([*verb, "--debug"])
 
 
 def test_info_tells_a_video_without_decoding_it(video: Path, tmp_path: Path) -> None:

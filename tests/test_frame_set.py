@@ -1,6 +1,7 @@
 """Training pictures from videos: the right frames, each person in one split."""
 
 import csv
+import random
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from confcodec.cli import main
 from confcodec.errors import ConfcodecError
 from confcodec.lab.frame_set import Clip, choose_clips, find_clips
+from confcodec.media.decode import played_once
 from confcodec.media.picture import read_picture
 from tests.conftest import picture
 
@@ -80,6 +82,22 @@ def test_a_damaged_video_is_listed_and_not_fatal(short: Path, tmp_path: Path) ->
     assert "bad.mp4" in (out / "failed.csv").read_text()
     assert main(["data", str(folder), str(out)]) == 0
     assert len((out / "failed.csv").read_text().splitlines()) == 2
+
+
+def test_damaged_frames_are_no_training_pictures(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    write_video(folder / "a.mp4", 40)
+    content = bytearray((folder / "a.mp4").read_bytes())
+    draw, middle = random.Random(1), len(content) // 2
+    for _ in range(200):  # behind the first frame, before the index at the end
+        content[draw.randrange(middle // 2, middle)] = draw.randrange(256)
+    (folder / "a.mp4").write_bytes(content)
+    frames = [frame for _, frame in played_once(str(folder / "a.mp4"))]
+    assert any(frame.is_corrupt for frame in frames), "else this shows nothing"
+    assert main(["data", str(folder), str(out), "--every", "0.5"]) == 0
+    rows = manifest(out)
+    assert len(rows) == sum(not frame.is_corrupt for frame in frames)
+    assert all(row["identity"] == "a" for row in rows)
 
 
 def test_the_layout_of_voxceleb_is_understood(short: Path, tmp_path: Path) -> None:

@@ -82,11 +82,12 @@ class Endpoint:
             CaptureError: the source cannot be opened.
             ConfcodecError: the sink cannot.
         """
-        loop, options = asyncio.get_running_loop(), self.options
-        if options.source is not None:
-            spec, size, fps = options.source, options.size, options.fps
+        loop = asyncio.get_running_loop()
+        options = self.options = await self._encoder.settle(self.options)
+        self.settings.codec = options.codec
+        if (spec := options.source) is not None:
             self.source = await loop.run_in_executor(
-                self._capture_pool, lambda: open_source(spec, size, fps)
+                self._capture_pool, open_source, spec, options.size, options.fps
             )
         if self._records and not Path(options.sink).parent.is_dir():
             raise ConfcodecError(

@@ -81,7 +81,6 @@ class Host:
         """One for each call that came about."""
         self.sending = asyncio.Event()
         """Set while the present peer takes frames."""
-        self._options = options
         self.spare: subprocess.Popen[bytes] | None = None
         """A loopback child that is there already."""
         self.state = "waiting"
@@ -188,7 +187,7 @@ class Host:
         interrupts = (self._arrived[REMOTE], self._stopping)
         sink = self.endpoint.delegate_sink()
         spare, self.spare = self.spare, None
-        process = spare or start_child(self._options, sink)
+        process = spare or start_child(self.endpoint.options, sink)
         async with child(process, f"{base}#{self.desk.loopback_token}") as exited:
             try:
                 await first(self._arrived[LOOPBACK], exited, *interrupts)

@@ -20,7 +20,7 @@ from confcodec.call.reach import (
     add_reach_arguments,
     reach_options,
 )
-from confcodec.codec.codec import CODECS, QUALITIES
+from confcodec.codec.codec import CHOICES, CODECS, QUALITIES
 from confcodec.codec.frame import check_size
 from confcodec.wire.emulator import Impairment
 
@@ -273,9 +273,8 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def _add_codec(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--codec", choices=CODECS, default=CODECS[0], help="(default %(default)s)"
-    )
+    how = "auto: rt, or rt-s where rt is too slow (default %(default)s)"
+    parser.add_argument("--codec", choices=CHOICES, default=CODECS[0], help=how)
 
 
 def _threads(text: str) -> int:

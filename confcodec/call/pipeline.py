@@ -26,6 +26,7 @@ from confcodec.codec.frame import Frame
 from confcodec.errors import BitstreamError, ConfcodecError, PacketError
 from confcodec.wire.budget import Budget, Loss
 from confcodec.wire.feedback import ClockSync
+from confcodec.wire.load import Load
 from confcodec.wire.packets import unpack, unwrap_time
 from confcodec.wire.rate import START, RateController
 from confcodec.wire.reassembly import ArrivedFrame, Reassembler
@@ -45,8 +46,6 @@ PSNR_INTERVALS = (0.25, 2.0)
 """Seconds between two measurements of the PSNR, at least and at most."""
 PSNR_SHARE = 0.01
 """Share of the encoder's time that they should take; each costs a synthesis."""
-
-
 FIRST_QUALITY = 12
 """Of the first frame where quality is chosen: what a picture will cost is not known yet."""
 
@@ -71,6 +70,7 @@ class Sender:
         channel.rate = lambda: self.controller.rate
         self._outbox = Outbox(channel, self.controller, plain=settings.mode == "stock")
         self._budget = Budget(FIRST_QUALITY, QUALITIES - 1)
+        self._load = Load(QUALITIES - 1)
         self._unsettled: deque[tuple[int, float]] = deque()
         self._measure_next = -math.inf
         self._busy = False
@@ -91,6 +91,7 @@ class Sender:
         self._settled.clear()
         if dropped:
             stats.drops.add("encoder-busy", now, dropped)
+            self._load.late(now)
 
     def report(self, report: Report) -> None:
         """Take the peer's receiver report: losses, delays, and which frames are settled."""
@@ -146,6 +147,8 @@ class Sender:
             rate = settings.most if settings.mode == "bitrate" else controller.rate
             loss = Loss(lost.loss, lost.burst)
             quality = budget.quality(rate, settings.fps, loss)
+            if settings.mode == "auto":
+                quality = min(quality, self._load.limit)
         else:
             budget.stride = 1
         controller.interval = budget.stride / settings.fps
@@ -164,6 +167,7 @@ class Sender:
         # The shortest round trip: a longer one may be the very queue to be avoided.
         on_the_way = self._settings.fps * self.clock.shortest
         if len(self._unsettled) >= MAX_UNSETTLED + math.ceil(on_the_way):
+            self._load.late(now)
             return "receiver-busy"
         return None
 
@@ -174,13 +178,10 @@ class Sender:
         stats.encoded += 1
         self._budget.coded(coded.quality, [len(part) for part in coded.parts])
         interval = self._budget.stride / self._settings.fps
+        self._load.coded(coded.seconds, interval, coded.quality, now)
         posted = self._outbox.put(frame, coded.parts, interval, now)
         self._budget.spend(posted.line_bytes)
-        stats.sent += 1
-        stats.packets += posted.packets
-        stats.parity += posted.parity
-        stats.protection.add(posted.parity / posted.packets, now)
-        stats.wire.add(posted.bytes, now)
+        stats.post(posted.packets, posted.parity, posted.bytes, now)
         height, width = frame.pixels.shape[:2]
         size, bpp = len(coded.bitstream), 8 * len(coded.bitstream) / (height * width)
         stats.coded(

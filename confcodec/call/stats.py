@@ -147,6 +147,14 @@ class SendStats:
     trace: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=4000))
     """How the call went, for its report: the newest quarter of an hour."""
 
+    def post(self, packets: int, parity: int, size: int, now: float) -> None:
+        """A frame goes out in so many packets, parity among them, of `size` bytes in all."""
+        self.sent += 1
+        self.packets += packets
+        self.parity += parity
+        self.protection.add(parity / packets, now)
+        self.wire.add(size, now)
+
     def coded(self, frame: SentFrame, now: float) -> None:
         """Take the figures of a frame that was sent."""
         self.encode.add(frame.seconds, now)

@@ -16,8 +16,13 @@ from confcodec.share import share_path
 QUALITIES = 64
 """Quality runs from 0, the fewest bits, to 63, the best picture."""
 
-CODECS = ("rt", "cae", "jpeg", "webp", "jpeg2000", "avif")
-"""The names `Codec.load` knows, the default first."""
+CODECS = ("rt", "rt-s", "cae", "jpeg", "webp", "jpeg2000", "avif")
+"""The codecs, the default first."""
+
+AUTO = "auto"
+"""Stands for the learned one that keeps up on this machine."""
+CHOICES = (*CODECS, AUTO)
+"""The names `Codec.load` knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class Codec(ABC):
         """Make a codec ready to use; the learned ones measure and warm up first.
 
         Args:
-            name: one of `CODECS`.
+            name: one of `CHOICES`.
             device: auto, cpu or cuda; a learned codec's only.
             weights: another weights file than the one that ships.
             threads: CPU threads for the transforms; torch's default if None.
@@ -116,10 +121,15 @@ class Codec(ABC):
             WeightsError: the weights cannot be used.
             ConfcodecError: the codec's library is not installed.
         """
-        if name == "rt":
+        if name == AUTO and weights is None:
+            from confcodec.codec.auto import load_auto
+
+            return load_auto(device, threads=threads)
+        if name in ("rt", "rt-s", AUTO):
             from confcodec.codec.rt_codec import load_rt
 
-            return load_rt(device, weights=weights, threads=threads)
+            name = CODECS[0] if name == AUTO else name
+            return load_rt(device, name=name, weights=weights, threads=threads)
         if name == "cae":
             from confcodec.codec.cae_codec import load_cae
 
@@ -128,7 +138,7 @@ class Codec(ABC):
             from confcodec.codec.classic import load_classic
 
             return load_classic(name)
-        raise ValueError(f"no codec {name!r}; choose one of {', '.join(CODECS)}")
+        raise ValueError(f"no codec {name!r}; choose one of {', '.join(CHOICES)}")
 
 
 def check_quality(quality: int) -> None:

@@ -153,7 +153,11 @@ class RtCodec(Codec):
 
 
 def load_rt(
-    device: str = "auto", *, weights: Path | None = None, threads: int | None = None
+    device: str = "auto",
+    *,
+    name: str = "rt",
+    weights: Path | None = None,
+    threads: int | None = None,
 ) -> RtCodec:
     """Load the weights, choose the device, and code a grey frame to warm up.
 
@@ -163,7 +167,7 @@ def load_rt(
     """
     if threads:
         torch.set_num_threads(threads)
-    codec = RtCodec(load_weights(weights or find_weights("rt")), choose_device(device))
+    codec = RtCodec(load_weights(weights or find_weights(name)), choose_device(device))
     info = codec.info
     logger.info(
         "%s on %s in %s, %d threads", info.model, info.device, info.dtype, info.threads

@@ -62,6 +62,22 @@ def psnr_at(points: Sequence[Point], rate: float) -> float:
     return float(curve(math.log(rate)))
 
 
+def share_above(
+    anchor: Sequence[Point], test: Sequence[Point], low: float, high: float
+) -> tuple[float, float]:
+    """Where `test` has the higher PSNR at equal rate, from `low` to `high` bpp.
+
+    Returns:
+        The share of the rates that both curves reach, and the share of all of them.
+        nan for the first where they share none.
+    """
+    gains = np.array(
+        [psnr_at(test, r) - psnr_at(anchor, r) for r in np.linspace(low, high, 281)]
+    )
+    above, shared = int((gains > 0).sum()), int((~np.isnan(gains)).sum())
+    return above / shared if shared else math.nan, above / len(gains)
+
+
 def groups_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """Rows by what their pictures' names begin with, up to the first `_`."""
     groups: dict[str, list[Row]] = {}

@@ -96,7 +96,8 @@ def find_clips(folder: Path, val_share: float) -> list[Clip]:
     """
     if not folder.is_dir():
         raise ConfcodecError(f"{folder} is no folder; name one that holds videos")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in VIDEOS)
+    files = (p for p in folder.rglob("*") if p.suffix.lower() in VIDEOS)
+    found = sorted(p for p in files if p.is_file())
     if not found:
         raise ConfcodecError(f"{folder} holds no video ({', '.join(sorted(VIDEOS))})")
     clips, splits = [], dict[str, str]()
@@ -220,16 +221,17 @@ def _write_clip(
         where = (clip.split, clip.identity, clip.source)
         rows.append((file.as_posix(), *where, round(time, 3), width, height))
     if not rows:
-        raise CaptureError(f"{clip.source} holds no picture")
+        raise CaptureError(f"{clip.source} holds no whole picture")
     return rows
 
 
 def _taken(path: Path, every: float) -> Iterator[tuple[float, Pixels]]:
+    """The frames that are due; in place of a damaged one the next that is whole."""
     start: float | None = None
     due = 0.0
     for stamp, frame in played_once(str(path)):
         start = stamp if start is None else start
-        if stamp - start >= due:
+        if stamp - start >= due and not frame.is_corrupt:
             due = (int((stamp - start) / every) + 1) * every
             yield stamp - start, upright(frame)
 

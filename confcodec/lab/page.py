@@ -7,9 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from confcodec import __version__
-from confcodec.lab.curves import Curves, bd_rate, curves_of, groups_of, psnr_at
+from confcodec.lab.curves import (
+    Curves,
+    bd_rate,
+    curves_of,
+    groups_of,
+    psnr_at,
+    share_above,
+)
 from confcodec.lab.evaluation import Row, codecs_of
 from confcodec.lab.tables import RATES
+
+SPAN = (0.1, 1.5)
+"""bpp between which it is counted where a curve lies above another."""
 
 _PAGE = """# Results
 
@@ -33,6 +43,8 @@ BD-rate: how many percent more (+) or fewer (-) bits than the codec on the left 
 over the range of PSNR that both curves cover (Bjontegaard, VCEG-M33; log-rate, monotone cubics).
 
 {differences}
+
+{leads}
 
 ## Quality at equal rate
 
@@ -77,6 +89,7 @@ def write_page(
         "machine": machine(),
         "plot": path.with_suffix(".png").name,
         "differences": _differences(groups, tested),
+        "leads": _leads(curves, tested),
         "readings": _readings(groups),
         "points": _points(curves),
         "codecs": _codecs(rows),
@@ -118,6 +131,25 @@ def _differences(groups: dict[str, Curves], tested: Sequence[str]) -> str:
         ]
         lines.append([f"against {anchor}", *cells])
     return _table(["BD-rate, %", *header], lines)
+
+
+def _leads(curves: Curves, tested: Sequence[str]) -> str:
+    low, high = SPAN
+    lines = [
+        f"Above it at equal rate, share of {low} to {high} bpp: of the rates that both "
+        "curves reach, and of all.\n"
+    ]
+    rows = []
+    for anchor, points in curves.items():
+        if [anchor] == list(tested):
+            continue
+        cells = []
+        for test in tested:
+            shared, whole = share_above(points, curves[test], low, high)
+            missing = math.isnan(shared) or anchor == test
+            cells.append("" if missing else f"{shared:.0%}, {whole:.0%}")
+        rows.append([f"than {anchor}", *cells])
+    return "\n".join([*lines, _table(["higher PSNR", *tested], rows)])
 
 
 def _readings(groups: dict[str, Curves]) -> str:

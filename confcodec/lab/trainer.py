@@ -42,6 +42,8 @@ MODELS: dict[str, Config] = {
 _RATE_STEPS = 200
 _WILD = 8.0
 """Times the usual norm of the gradient at which a step is left out."""
+_STOPPED = 60.0
+"""Seconds: a step that takes longer was stopped meanwhile (SIGSTOP), which is no training."""
 
 
 def train(
@@ -168,7 +170,7 @@ class _Run:
                 settings, state, self.patches, self.group, flags
             )
             times.append(time.monotonic())
-            state.seconds += times[-1] - now
+            state.seconds += min(times[-1] - now, _STOPPED)
             self.log.step(state, loss, (len(times) - 1) / (times[-1] - times[0]))
             if save:
                 self._save("last.pt")
