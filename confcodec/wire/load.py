@@ -8,7 +8,7 @@ slowly while the encoder has time to spare (as the overuse detectors of other ca
 
 import math
 
-LEAST = 24
+LEAST = 16
 """Quality below which the limit does not fall: below it little work can be saved."""
 
 _BUSY, _SPARE = 0.9, 0.8
