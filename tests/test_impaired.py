@@ -90,6 +90,24 @@ async def test_the_corrections_keep_the_rate_up_under_loss(
     pytest.fail(f"corrected against stock: {ratios}")
 
 
+async def test_sent_packets_do_not_pile_up_under_heavy_loss() -> None:
+    async with connected() as (caller, answerer):
+        ImpairedNetwork(Impairment(loss=0.2, delay=0.02), seed=7).opened(
+            caller._connection
+        )
+        caller.rate = lambda: 2e6
+        answerer.on_media = lambda _message: None
+        sctp = caller._connection.sctp
+        assert sctp
+        longest = 0
+        for _ in range(150):
+            if caller.queue_age() < 0.1:
+                caller.send_media([bytes(600)] * 12)
+            await asyncio.sleep(1 / 30)
+            longest = max(longest, len(sctp._sent_queue))
+        assert longest < 400  # 1,000 and growing without the third correction
+
+
 async def test_an_unknown_aiortc_is_left_as_it_is_with_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
