@@ -121,7 +121,6 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _serve_until_stopped(arguments: argparse.Namespace, server: "Server") -> int:
-
     def announce(link: str) -> None:
         print(link, flush=True)
         if _has_display() if arguments.open is None else arguments.open:

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 ARTIFACTS = ROOT / "test-artifacts"
@@ -114,6 +114,17 @@ def start_server(*options: str) -> Server:
         server.stop()
         pytest.fail("serve printed no link:\n" + "".join(server.output))
     return server
+
+
+@contextlib.contextmanager
+def open_browser() -> Iterator[Browser]:
+    """A headless Chromium, and patience for whatever is expected of its pages."""
+    path = chromium_path()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        expect.set_options(timeout=PATIENCE)
+        yield browser
+        browser.close()
 
 
 def chromium_path() -> str:

@@ -5,13 +5,12 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.browser import (
-    CHROMIUM_FLAGS,
     PATIENCE,
     Server,
-    chromium_path,
+    open_browser,
     start_server,
     wait_for_pictures,
 )
@@ -19,12 +18,8 @@ from tests.browser import (
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium_path()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        expect.set_options(timeout=PATIENCE)
+    with open_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

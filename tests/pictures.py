@@ -3,16 +3,9 @@
 import io
 
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.browser import (
-    CHROMIUM_FLAGS,
-    PATIENCE,
-    ROOT,
-    chromium_path,
-    start_server,
-    wait_for_pictures,
-)
+from tests.browser import ROOT, open_browser, start_server, wait_for_pictures
 
 MAX_BYTES = 200_000
 
@@ -36,11 +29,7 @@ def main() -> None:
     """The call after some seconds, and the laboratory once its charts have something to show."""
     server = start_server()
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=chromium_path(), args=CHROMIUM_FLAGS
-            )
-            expect.set_options(timeout=PATIENCE)
+        with open_browser() as browser:
             page = browser.new_page(
                 viewport={"width": 1360, "height": 850}, color_scheme="dark"
             )
@@ -55,7 +44,6 @@ def main() -> None:
             expect(page.locator(".cards [data-codec=avif]")).to_be_visible()
             page.wait_for_timeout(45_000)
             save(page, "laboratory")
-            browser.close()
     finally:
         server.stop()
 

@@ -28,13 +28,16 @@ def resident(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def cpu_seconds(folder: Path) -> float:
+    """CPU time of a process or thread, by its folder in /proc."""
+    fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
 def thread_seconds(pid: int) -> dict[int, float]:
     """CPU time of each thread."""
-    spent = {}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
-        spent[int(task.name)] = (int(fields[11]) + int(fields[12])) / _TICKS
-    return spent
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return {int(task.name): cpu_seconds(task) for task in tasks}
 
 
 def shares(pid: int, before: dict[int, float], seconds: float) -> str:

@@ -6,24 +6,16 @@ also with no page open, so that the difference is what two views cost.
 """
 
 import argparse
-import os
 import re
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.browser import (
-    CHROMIUM_FLAGS,
-    PATIENCE,
-    Server,
-    chromium_path,
-    start_server,
-    wait_for_pictures,
-)
+from tests.browser import Server, open_browser, start_server, wait_for_pictures
+from tests.soak import children, cpu_seconds
 
 SECONDS = 10.0
-TICKS = os.sysconf("SC_CLK_TCK")
 DRAWN = """(id) => new Promise((done) => {
     const look = () => document.getElementById(id).dataset.frame ? done() : requestAnimationFrame(look);
     look();
@@ -36,16 +28,11 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=3, help="how often to start")
     parser.add_argument("--codecs", default="rt,jpeg", help="which calls to measure")
     arguments = parser.parse_args()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(), args=CHROMIUM_FLAGS
-        )
-        expect.set_options(timeout=PATIENCE)
+    with open_browser() as browser:
         for _ in range(arguments.starts):
             print(start_up(browser), flush=True)
         for codec in filter(None, arguments.codecs.split(",")):
             print(*cost(browser, codec), sep="\n", flush=True)
-        browser.close()
 
 
 def start_up(browser: Browser) -> str:
@@ -100,16 +87,16 @@ def _describe(codec: str, what: str, server: Server, page: Page | None) -> str:
 def _cpu(server: Server) -> dict[str, float]:
     """Seconds of CPU used so far, by what kind of process."""
     used: dict[str, float] = {}
+    started = children(server.process.pid)
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().decode(errors="replace")
-            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            seconds = cpu_seconds(folder)
         except OSError:
             continue
-        seconds = (int(fields[11]) + int(fields[12])) / TICKS
         if int(folder.name) == server.process.pid:
             name = "server"
-        elif int(fields[1]) == server.process.pid:
+        elif int(folder.name) in started:
             name = "loopback child"
         elif "chrom" in command and "--no-sandbox" in command:
             kind = re.split(r"[\0 ]", command.partition("--type=")[2])[0] or "main"

@@ -128,7 +128,6 @@ class Codec(ABC):
         if name in ("rt", "rt-s", AUTO):
             from confcodec.codec.rt_codec import load_rt
 
-            name = CODECS[0] if name == AUTO else name
             return load_rt(device, name=name, weights=weights, threads=threads)
         if name == "cae":
             from confcodec.codec.cae_codec import load_cae
