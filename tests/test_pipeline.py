@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from confcodec.call import pipeline
+from confcodec.call import sender
 from confcodec.call.channel import Channel
 from confcodec.call.coder import Coder
 from confcodec.call.newest import NewestQueue
 from confcodec.call.peer import Peer
-from confcodec.call.pipeline import ReceivedFrame, Receiver, Sender
+from confcodec.call.receiver import ReceivedFrame, Receiver
 from confcodec.call.send_settings import SendSettings
+from confcodec.call.sender import Sender
 from confcodec.codec.frame import Frame
 from confcodec.wire import packets
 from confcodec.wire.feedback import VERSION, Hello, Ready, pack
@@ -242,7 +243,7 @@ async def test_an_overfull_queue_keeps_only_the_newest() -> None:
 async def test_a_link_with_a_queue_makes_the_sender_skip(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pipeline, "MAX_QUEUE_AGE", -1.0)
+    monkeypatch.setattr(sender, "MAX_QUEUE_AGE", -1.0)
     async with call() as (here, _):
         await send(here, 0)
         await here.sender.finish()
@@ -283,5 +284,5 @@ async def test_a_fixed_quality_is_kept_and_too_many_frames_are_skipped() -> None
         assert here.sender.stats.quality.overall == 32
 
 
-def _deaf(report: Report, rtt: float, now: float) -> None:
+def _deaf(report: Report, rtt: float, now: float, lag: float = 0.0) -> None:
     """A controller that takes no report."""

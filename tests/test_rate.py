@@ -13,7 +13,7 @@ from confcodec.wire.fec import redundancy
 from confcodec.wire.loss import LossMeter
 from confcodec.wire.packets import Packet, wrap_time
 from confcodec.wire.rate import PACKET_OVERHEAD, QUEUE_LIMIT, RateController
-from confcodec.wire.receipts import ReceiptLog
+from confcodec.wire.receipts import ReceiptLog, Report, pack_report, unpack_report
 
 FPS = 30
 SLICES = 4
@@ -41,19 +41,29 @@ class Call:
     """One direction of a call, in steps of a millisecond."""
 
     def __init__(
-        self, line: Impairment, seed: int = 1, highest: float = 4e6, noise: float = 0.0
+        self,
+        line: Impairment,
+        seed: int = 1,
+        highest: float = 4e6,
+        noise: float = 0.0,
+        stall: float = 0.0,
     ) -> None:
+        """`stall`: seconds of each half that the receiver's machine does something else;
+        after three frames without an answer none are sent."""
         self.random = random.Random(seed)
         self.link = Link(line, self.random.random)
         self.rate = RateController(highest)
         self.budget = Budget(20, 63)
         self.loss = LossMeter()
         self.noise = noise
+        self.stall = stall
+        self.tells_lag = True
+        self._lag = 0.0
         self.log = ReceiptLog()
         self.now = 100.0
         self._sequence = self._frame = 0
         self._arriving: list[tuple[float, Packet]] = []
-        self._reports: list[tuple[float, object]] = []
+        self._reports: list[tuple[float, Report]] = []
 
     def run(self, seconds: float) -> list[Second]:
         """Go on for so long; one entry for each second."""
@@ -66,13 +76,15 @@ class Call:
             if tick * FPS % 1000 < FPS:
                 self._send(told)
             self._arrive()
-            if tick % 40 == 0:
+            if tick % 40 == 0 or self._lag:
                 self._report()
         told.sent_bps = 8 * told.sent_bps
         return told
 
     def _send(self, told: Second) -> None:
         self._frame += 1
+        if 0.1 < self.now % 0.5 < self.stall:
+            return
         loss = Loss(self.loss.loss, self.loss.burst)
         self.budget.pay(self.rate.rate, self.now)
         quality = self.budget.quality(self.rate.rate, FPS, loss)
@@ -107,19 +119,32 @@ class Call:
         self._arriving.append((arrival, packet))
 
     def _arrive(self) -> None:
+        if self.now % 0.5 < self.stall:
+            if not self._lag:
+                self._tell()
+            self._lag = max(0.001, self.now % 0.5)
+            return
         there = [entry for entry in self._arriving if entry[0] <= self.now]
         self._arriving = [entry for entry in self._arriving if entry[0] > self.now]
         for time, packet in there:
+            time = self.now if self._lag else time
             self.log.note(packet, len(packet.payload) + 32, time + CLOCKS)
 
     def _report(self) -> None:
         delay = self.link.impairment.delay
-        if self.log.packets:
-            self._reports.append((self.now + delay, self.log.report(None)))
+        if self.log.packets and self.now % 0.5 >= self.stall:
+            self._tell()
+            self._lag = 0.0
         while self._reports and self._reports[0][0] <= self.now:
             report = self._reports.pop(0)[1]
-            self.loss.push(report)  # type: ignore[arg-type]
-            self.rate.report(report, 2 * delay, self.now)  # type: ignore[arg-type]
+            self.loss.push(report)
+            self.rate.report(report, 2 * delay, self.now)
+
+    def _tell(self) -> None:
+        lag = self._lag if self.tells_lag else 0.0
+        # As it travels: in whole milliseconds.
+        report = unpack_report(pack_report(self.log.report(None, lag)))
+        self._reports.append((self.now + self.link.impairment.delay, report))
 
 
 def mean(values: Iterator[float] | list[float]) -> float:
@@ -192,6 +217,41 @@ def test_the_way_may_become_longer_for_good() -> None:
     call.run(5)
     call.link.impairment = replace(LINE, delay=0.12)
     assert call.run(30)[-1].sent_bps > 0.85 * 4e6
+
+
+def test_a_busy_receiver_is_not_taken_for_a_queue() -> None:
+    call = Call(LINE, stall=0.2)
+    assert mean([s.sent_bps for s in call.run(20)[10:]]) > 0.75 * 4e6
+    silent = Call(LINE, stall=0.2)
+    silent.tells_lag = False
+    assert mean([s.sent_bps for s in silent.run(20)[10:]]) < 0.5 * 4e6
+
+
+def test_a_queue_is_seen_at_a_busy_receiver_too() -> None:
+    call = Call(LINE, stall=0.2)
+    call.run(5)
+    call.link.impairment = replace(LINE, rate=1e6)
+    seconds = call.run(12)[3:]
+    assert mean([s.queue for s in seconds]) < 0.2
+    assert mean([s.sent_bps for s in seconds]) < 1e6
+
+
+def test_packets_that_waited_here_before_they_left_are_no_queue() -> None:
+    call = Call(LINE)
+    call.run(3)
+    before = call.rate.rate
+    for number in range(1, 9):
+        call.now += 0.05
+        late = call.log.report(None)
+        late = replace(
+            late,
+            packets=late.packets + number,
+            arrival_us=late.arrival_us + 50_000 * number,
+            delay_us=late.delay_us + 120_000,
+        )
+        call.rate.report(late, 0.04, call.now, lag=0.12)
+    assert call.rate.queue_delay < QUEUE_LIMIT
+    assert call.rate.rate == pytest.approx(before)
 
 
 def test_reports_that_are_lost_or_repeated_change_nothing_by_themselves() -> None:

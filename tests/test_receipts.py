@@ -15,9 +15,11 @@ from confcodec.wire.receipts import (
 )
 
 U32 = st.integers(0, 2**32 - 1)
+LAG = st.integers(0, 255).map(lambda ms: ms / 1e3)
 REPORTS = st.builds(
     Report,
-    *(st.integers(0, 2**16 - 1), U32, U32, U32, U32, U32, st.integers(0, 2**256 - 1)),
+    *(st.integers(0, 2**16 - 1), U32, U32, U32, LAG, U32, U32),
+    st.integers(0, 2**256 - 1),
 )
 
 
@@ -39,6 +41,12 @@ def test_anything_is_a_report_or_raises_packet_error(some: bytes, rest: bytes) -
             unpack_report(message)
         except PacketError:
             continue
+
+
+def test_a_longer_lag_than_a_byte_holds_is_the_longest() -> None:
+    log = ReceiptLog()
+    log.note(packet(0), 1, 0.0)
+    assert unpack_report(pack_report(log.report(None, 3.0))).lag == 0.255
 
 
 def test_a_packet_is_no_report() -> None:

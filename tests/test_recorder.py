@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from confcodec.call.coder import Decoded
-from confcodec.call.pipeline import ReceivedFrame
+from confcodec.call.receiver import ReceivedFrame
 from confcodec.call.recorder import MAX_WAITING, Recorder
 from confcodec.call.views import jpeg_of
 from confcodec.codec.codec import Codec

@@ -10,7 +10,7 @@ import pytest
 
 from confcodec.call import endpoint as endpoint_module
 from confcodec.call import sound as sound_module
-from confcodec.call.pipeline import ReceivedFrame
+from confcodec.call.receiver import ReceivedFrame
 from confcodec.codec.frame import Frame
 from confcodec.errors import CaptureError
 from confcodec.media.audio import (

@@ -15,7 +15,7 @@ from PIL import Image
 from confcodec.codec.metrics import psnr
 from confcodec.codec.rt_codec import load_rt
 from confcodec.errors import ConfcodecError
-from confcodec.lab import trainer
+from confcodec.lab import models
 from confcodec.lab.checkpoint import (
     load_checkpoint,
     save_checkpoint,
@@ -44,7 +44,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(autouse=True)
 def tiny_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(trainer.MODELS, "rt", TINY)
+    monkeypatch.setitem(models.MODELS, "rt", TINY)
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +129,8 @@ def test_two_processes_learn_as_one_with_twice_the_batch(
 ) -> None:
     """gloo, as torchrun starts it; both must hold the same weights at the end."""
     program = (
-        "import sys; from confcodec.lab import trainer; from tests.conftest import TINY;"
-        "trainer.MODELS['rt'] = TINY; from confcodec.cli import main; sys.exit(main())"
+        "import sys; from confcodec.lab import models; from tests.conftest import TINY;"
+        "models.MODELS['rt'] = TINY; from confcodec.cli import main; sys.exit(main())"
     )
     script = tmp_path / "program.py"
     script.write_text(program)

@@ -14,7 +14,7 @@ from confcodec.codec.cae_codec import load_cae
 from confcodec.codec.cae_weights import load_cae_weights
 from confcodec.codec.metrics import psnr
 from confcodec.codec.spreads import CLASSES
-from confcodec.lab import trainer
+from confcodec.lab import models
 from confcodec.lab.card import write_card
 from confcodec.lab.data import Patches
 from confcodec.lab.freeze import freeze
@@ -35,7 +35,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(autouse=True)
 def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     small = CaeConfig(width2=8, width4=16, latent=12, blocks=1)
-    monkeypatch.setitem(trainer.MODELS, "cae", small)
+    monkeypatch.setitem(models.MODELS, "cae", small)
 
 
 @pytest.fixture(scope="module")

@@ -75,8 +75,9 @@ class Wire:
         draw = self.draw
         self.now += 0.02
         frame, packets, size, arrival, delay = (draw.getrandbits(32) for _ in range(5))
+        lag = draw.random() * 0.3
         newest, received = draw.randrange(65536), draw.getrandbits(256)
-        report = Report(newest, frame, packets, size, arrival, delay, received)
+        report = Report(newest, frame, packets, size, lag, arrival, delay, received)
         data = pack_report(report)
         if draw.random() < 0.5:
             data = changed(draw, data)

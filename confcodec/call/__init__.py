@@ -1,1 +1,1 @@
-"""The live call: peer connection, signalling, pipeline, server. The only asyncio code."""
+"""The live call: peer connection, signalling, sender, receiver, server. The only asyncio code."""

@@ -16,8 +16,9 @@ from confcodec.call.impair import ImpairedNetwork
 from confcodec.call.newest import NewestQueue
 from confcodec.call.options import CallOptions
 from confcodec.call.peer import Peer
-from confcodec.call.pipeline import ReceivedFrame, Receiver, Sender
+from confcodec.call.receiver import ReceivedFrame, Receiver
 from confcodec.call.send_settings import SendSettings
+from confcodec.call.sender import Sender
 from confcodec.call.sharing import SharedEncoder
 from confcodec.call.sound import Sound, SoundLink, SoundTrack
 from confcodec.codec.codec import CodecInfo

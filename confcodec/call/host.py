@@ -25,7 +25,7 @@ from confcodec.call.laboratory import Laboratory
 from confcodec.call.loopback import ChildFigures, child
 from confcodec.call.options import CallOptions
 from confcodec.call.peer import Peer, outcome
-from confcodec.call.pipeline import ReceivedFrame
+from confcodec.call.receiver import ReceivedFrame
 from confcodec.call.reception import Desk
 from confcodec.call.recorder import Recorder
 from confcodec.call.report import Report, make_report

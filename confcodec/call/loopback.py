@@ -24,7 +24,7 @@ import aiohttp
 from confcodec.call.child import end_child
 from confcodec.call.newest import NewestQueue
 from confcodec.call.peer import Peer
-from confcodec.call.pipeline import ReceivedFrame
+from confcodec.call.receiver import ReceivedFrame
 from confcodec.call.views import code_shot, decoded_shot
 from confcodec.errors import PacketError
 

@@ -10,7 +10,9 @@ from aiortc import MediaStreamTrack
 
 from confcodec.call.channel import Channel
 from confcodec.call.coder import Coder, known_codec
-from confcodec.call.pipeline import ReceivedFrame, Receiver, Sender
+from confcodec.call.lag import LagMeter
+from confcodec.call.receiver import ReceivedFrame, Receiver
+from confcodec.call.sender import Sender
 from confcodec.call.sound import SoundLink, SoundTrack
 from confcodec.errors import ConfcodecError, PacketError, TransportError
 from confcodec.wire.feedback import (
@@ -71,6 +73,7 @@ class Peer:
         """Set while messages can be exchanged."""
         self.lost = asyncio.Event()
         """Set once the other side is gone without a goodbye."""
+        self._lag = LagMeter()
         self._channel = channel
         self._hello = hello
         self._decoder = decoder
@@ -122,6 +125,7 @@ class Peer:
 
     async def _serve(self) -> str:
         jobs = [
+            self._lag.run(),
             self._heartbeat(),
             self._reports(),
             self._watch(),
@@ -194,7 +198,7 @@ class Peer:
                     await self.receiver.settled.wait()
             if self.receiver.stats.drops.started is not None:
                 # Not on the reliable channel: one lost there would hold up the others.
-                report = self.receiver.report()
+                report = self.receiver.report(self._lag.recent())
                 self._channel.send_media([pack_report(report)])
 
     async def _watch(self) -> None:
@@ -208,7 +212,7 @@ class Peer:
             self.receiver.message(message)
         elif self.sender:
             try:
-                self.sender.report(unpack_report(message))
+                self.sender.report(unpack_report(message), self._lag.recent())
             except PacketError as error:
                 self.malformed += 1
                 logger.debug("report dropped: %s", error)

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from confcodec.call.pipeline import ReceivedFrame
+from confcodec.call.receiver import ReceivedFrame
 from confcodec.codec.codec import codec_of
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.errors import ConfcodecError

@@ -23,7 +23,7 @@ import cv2
 from aiohttp import web
 
 from confcodec.call.newest import NewestQueue
-from confcodec.call.pipeline import ReceivedFrame
+from confcodec.call.receiver import ReceivedFrame
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.wire.pictures import DECODED, ORIGINAL, Picture, pack
 

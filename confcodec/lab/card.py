@@ -9,7 +9,7 @@ from confcodec.codec.codec import Codec
 from confcodec.lab.checkpoint import read_checkpoint
 from confcodec.lab.evaluation import measure
 from confcodec.lab.loss import LMBDA_HIGH, LMBDA_LOW
-from confcodec.lab.trainer import MODELS
+from confcodec.lab.models import MODELS
 from confcodec.media.picture import find_pictures, read_picture
 
 _QUALITIES = (0, 7, 14, 21, 28, 35, 42, 49, 56, 63)

@@ -1,21 +1,29 @@
 """The learned models as training sees them: one call for all, patches in, `RtOutput` out."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from confcodec.codec.cae import CaeConfig, CaeModel
 from confcodec.codec.rt import RtConfig, RtModel
 
 Model = RtModel | CaeModel
 Config = RtConfig | CaeConfig
 
-CAE_MODELS: Mapping[str, CaeConfig] = MappingProxyType(
-    {
-        "cae": CaeConfig(),
-        # The same parts, a quarter of the work: for training without a GPU.
-        "cae-s": CaeConfig(width2=32, width4=96, blocks=1),
-    }
-)
+MODELS: dict[str, Config] = {
+    "rt": RtConfig(),
+    # Half the work of a frame: for processors without bf16, and slow ones.
+    "rt-s": RtConfig(
+        "rt-s",
+        width8=64,
+        width16=128,
+        latent=192,
+        hyper=32,
+        mean_width=48,
+        features=64,
+        context=96,
+        scale_width=48,
+    ),
+    "cae": CaeConfig(),
+    # The same parts, a quarter of the work: for training without a GPU.
+    "cae-s": CaeConfig(width2=32, width4=96, blocks=1),
+}
 
 
 def build(config: Config) -> Model:

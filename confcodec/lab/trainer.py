@@ -15,7 +15,7 @@ from torch import Tensor
 from confcodec.codec.cae import CaeModel
 from confcodec.codec.codec import QUALITIES
 from confcodec.codec.device import keep_memory
-from confcodec.codec.rt import RtConfig, RtModel, to_model
+from confcodec.codec.rt import RtModel, to_model
 from confcodec.errors import ConfcodecError
 from confcodec.lab.checkpoint import (
     TrainState,
@@ -26,7 +26,7 @@ from confcodec.lab.checkpoint import (
 from confcodec.lab.data import Patches
 from confcodec.lab.distributed import Group, join_group
 from confcodec.lab.loss import Loss, rate_distortion
-from confcodec.lab.models import CAE_MODELS, Config, Model, build, coefficients_at
+from confcodec.lab.models import MODELS, Model, build, coefficients_at
 from confcodec.lab.run_log import RunLog
 from confcodec.lab.train import TrainSettings
 from confcodec.lab.validate import validate
@@ -34,11 +34,6 @@ from confcodec.lab.warm_start import klt_warm_start
 from confcodec.lab.warm_start_cae import klt_warm_start_cae
 from confcodec.media.picture import find_pictures
 
-MODELS: dict[str, Config] = {
-    "rt": RtConfig(),
-    "rt-s": RtConfig("rt-s", width8=64, width16=128, latent=192),
-    **CAE_MODELS,
-}
 _RATE_STEPS = 200
 _WILD = 8.0
 """Times the usual norm of the gradient at which a step is left out."""

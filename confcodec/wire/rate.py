@@ -5,6 +5,9 @@ recent packet took than the fastest of the last seconds. Once that passes a limi
 falls at once below what arrives, so far that the queue empties. Then it rises, by a few per
 cent a second at first and, the longer all goes well, faster (as CUBIC does, RFC 9438).
 
+A busy machine delays packets just as a queue does. What the two ends say they may have left
+them waiting is taken off first: a sharp picture must not turn poor because a decoder is slow.
+
 Loss alone need not mean a queue that overflows: a line that always loses a tenth still carries
 the other nine, and parity makes up for it. More loss than usual is put to the test: the rate
 falls by a quarter or more. If what arrives falls as much, the line was not full, and the loss
@@ -26,7 +29,7 @@ LOWEST = 100e3
 START = 1.5e6
 """Bits a second to begin with."""
 QUEUE_LIMIT = 0.04
-"""Seconds of queue above which the rate falls. Busy machines delay packets by 20 ms, too."""
+"""Seconds of queue above which the rate falls."""
 BASE_SECONDS = 10
 """The fastest packet of so many seconds tells how long the way is without a queue."""
 
@@ -78,19 +81,22 @@ class RateController:
         """A message of so many bytes goes out."""
         self._sent.append((now, message_bytes + PACKET_OVERHEAD))
 
-    def report(self, report: Report, rtt: float, now: float) -> None:
+    def report(self, report: Report, rtt: float, now: float, lag: float = 0.0) -> None:
         """Take a report and change the rate.
 
         Args:
             report: of this sender's receiver.
             rtt: seconds of the round trip without a queue, as well as it is known.
             now: seconds on this machine's monotonic clock.
+            lag: seconds that packets may have waited on this machine before they left.
         """
         if wrapped(report.packets - self._packets) <= 0:
             return  # nothing new, or overtaken by a newer one
         self._packets = report.packets
         self._note_arrival(report)
-        self.queue_delay = self._delays.queue(report.delay_us, self.interval, now)
+        self.queue_delay = self._delays.queue(
+            report.delay_us, report.lag + lag, self.interval, now
+        )
         step = min(now - self._updated, 0.2) if self._updated is not None else 0.0
         self._updated = now
         self._loss.push(report)
@@ -175,16 +181,16 @@ class _Delays:
 
     def __init__(self) -> None:
         self._first: int | None = None
-        self._recent: deque[tuple[float, float]] = deque()
+        self._recent: deque[tuple[float, float, float]] = deque()
         self._seconds: deque[tuple[int, float]] = deque(maxlen=BASE_SECONDS)
 
-    def queue(self, delay_us: int, interval: float, now: float) -> float:
-        """Seconds of queue, given a report's least delay; the last of a frame's packets
-        wait for the others, so at least two frames count."""
+    def queue(self, delay_us: int, lag: float, interval: float, now: float) -> float:
+        """Seconds of queue, given a report's least delay and how much of it may be lag; the
+        last of a frame's packets wait for the others, so at least two frames count."""
         if self._first is None:
             self._first = delay_us
         delay = wrapped(delay_us - self._first) / 1e6
-        self._recent.append((now, delay))
+        self._recent.append((now, delay, lag))
         while self._recent[0][0] < now - max(_RECENT, 2 * interval):
             self._recent.popleft()
         second = int(now)
@@ -193,4 +199,5 @@ class _Delays:
         else:
             self._seconds.append((second, delay))
         base = min(least for _, least in self._seconds)
-        return min(recent for _, recent in self._recent) - base
+        _, recent, lag = min(self._recent, key=lambda entry: entry[1])
+        return max(0.0, recent - base - lag)

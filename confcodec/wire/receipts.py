@@ -5,7 +5,8 @@ one is made up for by the next:
 
     offset  bytes  field
     0       1      version (high 4 bits, 2), type (low 4 bits, 1)
-    1       1      0
+    1       1      lag: milliseconds, at most 255, that the receiver may have left packets
+                   waiting because it was busy; the delay may be too long by so much
     2       2      base: the sequence number that the first bit of the bitmap stands for
     4       4      frame number decoded or dropped last, 2**32 - 1 before any
     8       4      packets received since the start, low 32 bits
@@ -42,6 +43,8 @@ class Report:
     """The frame decoded or dropped last; `NO_FRAME` before any."""
     packets: int
     bytes: int
+    lag: float
+    """Seconds, in whole milliseconds up to 0.255; see above."""
     arrival_us: int
     """When the last packet came, on the receiver's clock."""
     delay_us: int
@@ -58,11 +61,14 @@ def is_report(message: bytes) -> bool:
 
 def pack_report(report: Report) -> bytes:
     """The message that carries `report`."""
+    lag = min(255, round(1e3 * report.lag))
     base = (report.newest - WINDOW + 1) & 0xFFFF
     bitmap = report.received.to_bytes(WINDOW // 8, "big")
     numbers = report.last_frame, report.packets, report.bytes
     times = report.arrival_us, report.delay_us
-    return _REPORT.pack(VERSION << 4 | _TYPE_REPORT, 0, base, *numbers, *times, bitmap)
+    return _REPORT.pack(
+        VERSION << 4 | _TYPE_REPORT, lag, base, *numbers, *times, bitmap
+    )
 
 
 def unpack_report(message: bytes) -> Report:
@@ -75,12 +81,12 @@ def unpack_report(message: bytes) -> Report:
         raise PacketError(
             f"a receiver report has {_REPORT.size} bytes and its own type"
         )
-    _kind, _zero, base, frame, packets, size, arrival, delay, bitmap = _REPORT.unpack(
+    _kind, lag, base, frame, packets, size, arrival, delay, bitmap = _REPORT.unpack(
         message
     )
     newest = (base + WINDOW - 1) & 0xFFFF
     received = int.from_bytes(bitmap, "big")
-    return Report(newest, frame, packets, size, arrival, delay, received)
+    return Report(newest, frame, packets, size, lag / 1e3, arrival, delay, received)
 
 
 class ReceiptLog:
@@ -109,8 +115,13 @@ class ReceiptLog:
         self._arrival_us = wrap_time(now)
         self._delays.append((self._arrival_us - packet.send_us) & 0xFFFFFFFF)
 
-    def report(self, last_frame: int | None) -> Report:
-        """The report to send now."""
+    def report(self, last_frame: int | None, lag: float = 0.0) -> Report:
+        """The report to send now.
+
+        Args:
+            last_frame: decoded or dropped last.
+            lag: seconds that packets may have waited here since the report before.
+        """
         if self._delays:
             first = self._delays[0]
             self._delay_us = first + min(wrapped(d - first) for d in self._delays)
@@ -121,6 +132,7 @@ class ReceiptLog:
             NO_FRAME if last_frame is None else last_frame,
             self.packets & 0xFFFFFFFF,
             self.bytes & 0xFFFFFFFF,
+            lag,
             self._arrival_us,
             self._delay_us,
             self._received,

@@ -1,38 +1,30 @@
-"""A frame's way: capture -> encode -> packetize => channel => reassemble -> decode -> show.
+"""The first half of a frame's way: capture -> encode -> packetize => channel.
 
 Every queue holds a few frames at most and the newest wins; every frame that goes
-no further is counted with its reason. The codecs run in threads of their own;
-everything else here runs on the event loop.
+no further is counted with its reason. The encoder runs in a thread of its own,
+everything else here on the event loop. The other half is `receiver`.
 """
 
 import asyncio
 import contextlib
-import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from confcodec.call.channel import Channel
-from confcodec.call.coder import Coded, Coder, Decoded, Encoder
+from confcodec.call.coder import Coded, Encoder
 from confcodec.call.newest import NewestQueue
 from confcodec.call.outbox import Outbox
 from confcodec.call.send_settings import FREE_RATE, SendSettings
-from confcodec.call.stats import ReceiveStats, SendStats, SentFrame
-from confcodec.codec.bitstream import whole_bitstream
+from confcodec.call.stats import SendStats, SentFrame
 from confcodec.codec.codec import QUALITIES
 from confcodec.codec.frame import Frame
-from confcodec.errors import BitstreamError, ConfcodecError, PacketError
 from confcodec.wire.budget import Budget, Loss
 from confcodec.wire.feedback import ClockSync
 from confcodec.wire.load import Load
-from confcodec.wire.packets import unpack, unwrap_time
 from confcodec.wire.rate import START, RateController
-from confcodec.wire.reassembly import ArrivedFrame, Reassembler
-from confcodec.wire.receipts import NO_FRAME, ReceiptLog, Report
-
-logger = logging.getLogger(__name__)
+from confcodec.wire.receipts import NO_FRAME, Report
 
 MAX_QUEUE_AGE = 0.1
 """Seconds of media in the send queue at which frames are skipped instead of encoded."""
@@ -40,8 +32,6 @@ MAX_UNSETTLED = 3
 """Frames that a receiver may owe an answer for, besides those on the wire."""
 ENCODE_QUEUE = 3
 """Captured frames that wait for the encoder: enough to bridge a stall of 100 ms."""
-DECODE_QUEUE = 8
-"""Coded frames that wait for the decoder; the sender skips before it overflows."""
 PSNR_INTERVALS = (0.25, 2.0)
 """Seconds between two measurements of the PSNR, at least and at most."""
 PSNR_SHARE = 0.01
@@ -93,10 +83,15 @@ class Sender:
             stats.drops.add("encoder-busy", now, dropped)
             self._load.late(now)
 
-    def report(self, report: Report) -> None:
-        """Take the peer's receiver report: losses, delays, and which frames are settled."""
+    def report(self, report: Report, lag: float) -> None:
+        """Take the peer's receiver report: losses, delays, and which frames are settled.
+
+        Args:
+            report: of the peer.
+            lag: seconds that packets may have waited on this machine lately.
+        """
         self._outbox.loss.push(report)
-        self.controller.report(report, self.clock.shortest, time.monotonic())
+        self.controller.report(report, self.clock.shortest, time.monotonic(), lag)
         self.stats.loss = self._outbox.loss.loss
         self.stats.target = self.controller.rate
         self.stats.queue_delay = self.controller.queue_delay
@@ -200,101 +195,3 @@ class Sender:
         shortest, longest = PSNR_INTERVALS
         wait = max(shortest, min(longest, (now - began) / PSNR_SHARE))
         self._measure_next = now + wait
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedFrame:
-    """A decoded frame and which one it is."""
-
-    decoded: Decoded
-    number: int
-    capture_time: float
-    """Seconds on this machine's monotonic clock, as well as it is known."""
-    bitstream: bytes | None = None
-    """As it came; None where a part of it was lost."""
-
-
-class Receiver:
-    """Turns one peer's packets into pictures."""
-
-    def __init__(self, decoder: Coder) -> None:
-        self.stats = ReceiveStats()
-        self.clock = ClockSync()
-        self.codec: str | None = None
-        """The codec of the last decoded frame."""
-        self.on_decoded: Callable[[ReceivedFrame], None] = lambda _frame: None
-        self.settled = asyncio.Event()
-        """Set after each frame, decoded or not; whoever reports it clears it."""
-        self._decoder = decoder
-        self._reassembler = Reassembler()
-        self._receipts = ReceiptLog()
-        self._queue: NewestQueue[ArrivedFrame] = NewestQueue(DECODE_QUEUE)
-        self._last_frame: int | None = None
-
-    def message(self, message: bytes) -> None:
-        """Take a message of the media channel, untrusted."""
-        now, stats = time.monotonic(), self.stats
-        try:
-            packet = unpack(message)
-            arrived = self._reassembler.push(packet, now)
-        except PacketError as error:
-            stats.malformed += 1
-            logger.debug("media message dropped: %s", error)
-            return
-        if stats.drops.started is None:
-            stats.drops.started = now
-        self._receipts.note(packet, len(message), now)
-        self._take(arrived, now)
-
-    def report(self) -> Report:
-        """The receiver report to send now."""
-        now = time.monotonic()
-        self.settled.clear()
-        self._take(self._reassembler.expire(now), now)
-        return self._receipts.report(self._last_frame)
-
-    async def run(self) -> None:
-        """Decode until cancelled."""
-        while True:
-            frame = await self._queue.get()
-            try:
-                decoded = await self._decoder.decode(frame.parts)
-            except BitstreamError as error:
-                self.stats.drops.add("damaged", time.monotonic())
-                logger.debug("frame %d dropped: %s", frame.number, error)
-            except ConfcodecError as error:
-                self.stats.drops.add("no-codec", time.monotonic())
-                logger.debug("frame %d dropped: %s", frame.number, error)
-            else:
-                self._show(frame, decoded)
-            self._last_frame = frame.number
-            self.settled.set()
-
-    def _take(self, arrived: Sequence[ArrivedFrame], now: float) -> None:
-        stats = self.stats
-        for frame in arrived:
-            stats.wire.add(frame.size_on_wire, now)
-            dropped = self._queue.put(frame)
-            if dropped:
-                stats.drops.add("decoder-busy", now, dropped)
-        stats.restored = self._reassembler.stats.restored_packets
-        self._count_incomplete(now)
-
-    def _show(self, frame: ArrivedFrame, decoded: Decoded) -> None:
-        stats, offset = self.stats, self.clock.offset or 0.0
-        captured = unwrap_time(frame.capture_us, decoded.time + offset) - offset
-        stats.decoded += 1
-        stats.slices += len(frame.parts)
-        stats.concealed.add(frame.lost, decoded.time)
-        stats.decode.add(decoded.seconds, decoded.time)
-        if self.clock.offset is not None:
-            stats.latency.add(decoded.time - captured, decoded.time)
-        self.codec = decoded.codec
-        whole = None if frame.lost else whole_bitstream(frame.parts)
-        self.on_decoded(ReceivedFrame(decoded, frame.number, captured, whole))
-
-    def _count_incomplete(self, now: float) -> None:
-        drops = self.stats.drops
-        new = self._reassembler.stats.incomplete - drops.by_reason["incomplete"]
-        if new:
-            drops.add("incomplete", now, new)
