@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from confcodec.call.stats import Drops, Series, percentile
+from confcodec.call.series import Drops, Series, percentile
 from tests.running import SMALL, confcodec
 
 KEYS = {

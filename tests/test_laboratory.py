@@ -5,6 +5,7 @@ import io
 import json
 import struct
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from confcodec.call.coder import Coded
 from confcodec.call.host import Host
 from confcodec.call.options import CallOptions
 from confcodec.call.server import listening, make_app
@@ -24,6 +26,7 @@ from tests.waiting import PATIENCE
 
 FRAME = open_demo((640, 480), 30).read()
 BITSTREAM = Codec.load("jpeg").encode(FRAME.pixels, 20)
+CODED = Coded(BITSTREAM, [BITSTREAM], 0.01, 20)
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ async def compare(host: Host, *codecs: str) -> tuple[dict[str, Any], list[bytes]
         await socket.send_json({"type": "next"})
         asking = asyncio.ensure_future(socket.receive_bytes())
         while not asking.done():
-            host.laboratory.offer(FRAME, "jpeg", BITSTREAM)
+            host.laboratory.offer(FRAME, "jpeg", CODED)
             await asyncio.sleep(0.01)
         return read(await asking)
 
@@ -117,12 +120,16 @@ async def test_a_frame_that_cannot_be_decoded_is_told_and_the_next_one_compared(
         await socket.send_json({"type": "next"})
         asking = asyncio.ensure_future(socket.receive_json())
         while not asking.done():
-            host.laboratory.offer(Frame(FRAME.pixels, 1, 0.0), "jpeg", b"rubbish")
+            host.laboratory.offer(
+                Frame(FRAME.pixels, 1, 0.0),
+                "jpeg",
+                replace(CODED, bitstream=b"rubbish"),
+            )
             await asyncio.sleep(0.01)
         assert (await asking)["type"] == "note"
         more = asyncio.ensure_future(socket.receive_bytes())
         while not more.done():
-            host.laboratory.offer(FRAME, "jpeg", BITSTREAM)
+            host.laboratory.offer(FRAME, "jpeg", CODED)
             await asyncio.sleep(0.01)
         assert await more
 

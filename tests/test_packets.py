@@ -31,7 +31,8 @@ def frozen_packets() -> list[bytes]:
     small = packetize([b"frame"], 7, 65535, 1.5, 1.516)
     parts = [bytes(range(256)) * 10, b"second", bytes(2000)]
     large = packetize(parts, 2**32 - 1, 65534, 5000.25, 5000.5)
-    return [pack(packet) for packet in [*small, *protect(large, 2)]]
+    half = packetize([b"half", b"size"], 8, 3, 2.0, 2.25, halved=True)
+    return [pack(packet) for packet in [*small, *protect(large, 2), *protect(half, 1)]]
 
 
 def frozen_pictures() -> list[bytes]:
@@ -80,13 +81,21 @@ def test_the_bytes_are_those_that_other_releases_write() -> None:
     frame=st.integers(0, 2**32 - 1),
     sequence=st.integers(0, 2**16 - 1),
     time=st.floats(0, 1e6),
+    halved=st.booleans(),
 )
-@example(parts=[b"x" * MAX_PAYLOAD], frame=0, sequence=0, time=0.0)
-@example(parts=[b"x" * (MAX_PAYLOAD + 1)], frame=0, sequence=0xFFFF, time=4294.967296)
+@example(parts=[b"x" * MAX_PAYLOAD], frame=0, sequence=0, time=0.0, halved=True)
+@example(
+    parts=[b"x" * (MAX_PAYLOAD + 1)],
+    frame=0,
+    sequence=0xFFFF,
+    time=4294.967296,
+    halved=False,
+)
 def test_a_frame_comes_back_from_its_packets(
-    parts: list[bytes], frame: int, sequence: int, time: float
+    parts: list[bytes], frame: int, sequence: int, time: float, halved: bool
 ) -> None:
-    packets = packetize(parts, frame, sequence, time, time + 0.01)
+    packets = packetize(parts, frame, sequence, time, time + 0.01, halved=halved)
+    assert {packet.halved for packet in packets} == {halved}
     assert [unpack(pack(packet)) for packet in packets] == packets
     for number, part in enumerate(parts):
         own = [packet for packet in packets if packet.slice == number]

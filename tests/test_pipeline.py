@@ -18,7 +18,9 @@ from confcodec.call.peer import Peer
 from confcodec.call.receiver import ReceivedFrame, Receiver
 from confcodec.call.send_settings import SendSettings
 from confcodec.call.sender import Sender
+from confcodec.codec.codec import Codec
 from confcodec.codec.frame import Frame
+from confcodec.errors import BitstreamError
 from confcodec.wire import packets
 from confcodec.wire.feedback import VERSION, Hello, Ready, pack
 from confcodec.wire.packets import packetize
@@ -272,6 +274,34 @@ async def test_quality_falls_until_frames_fit_the_bitrate() -> None:
         assert low is not None
         assert high is not None
         assert low < high
+
+
+async def test_where_bits_are_very_scarce_pictures_travel_at_half_their_size() -> None:
+    async with call() as (here, there):
+        here.settings.mode = "auto"
+        here.settings.bitrate = 150e3
+        frame, got = None, None
+        for number in range(200):
+            frame, got = await deliver(here, there, 5 * number)
+            if here.sender.stats.halved:
+                break
+        assert here.sender.stats.halved
+        frame, got = await deliver(here, there, 5000)
+        assert got.decoded.pixels.shape == frame.pixels.shape
+        await eventually(lambda: here.sender.stats.psnr.count > 1)
+
+
+async def test_a_halved_picture_larger_than_any_frame_is_refused() -> None:
+    coder = Coder("decode", "cpu", 1)
+    try:
+        large = Codec.load("jpeg").encode(picture(1000, 1000), 0)
+        with pytest.raises(BitstreamError, match="halved"):
+            await coder.decode([large], halved=True)
+        small = Codec.load("jpeg").encode(picture(100, 60), 60)
+        decoded = await coder.decode([small], halved=True)
+        assert decoded.pixels.shape == (200, 120, 3)
+    finally:
+        await coder.close()
 
 
 async def test_a_fixed_quality_is_kept_and_too_many_frames_are_skipped() -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from confcodec.wire.budget import Budget, Loss, video_bytes
+from confcodec.call.sender import OVERFLOW
+from confcodec.wire.budget import STEPS, WHOLE, Budget, Loss, video_bytes
 from confcodec.wire.emulator import CLEAN, Impairment, Link
 from confcodec.wire.fec import redundancy
 from confcodec.wire.loss import LossMeter
@@ -32,6 +33,8 @@ class Second:
 
     sent_bps: float = 0.0
     frames: int = 0
+    halved: int = 0
+    """Of the frames, those at half their size."""
     qualities: list[int] = field(default_factory=list)
     queue: float = 0.0
     """Longest true queue, seconds."""
@@ -57,7 +60,7 @@ class Call:
         self.loss = LossMeter()
         self.noise = noise
         self.stall = stall
-        self.tells_lag = True
+        self.tells_lag = self.can_halve = True
         self._lag = 0.0
         self.log = ReceiptLog()
         self.now = 100.0
@@ -87,13 +90,18 @@ class Call:
             return
         loss = Loss(self.loss.loss, self.loss.burst)
         self.budget.pay(self.rate.rate, self.now)
-        quality = self.budget.quality(self.rate.rate, FPS, loss)
-        self.rate.interval = self.budget.stride / FPS
-        if self.budget.owes(self.rate.rate) or self._frame % self.budget.stride:
+        quality = self.budget.quality(
+            self.rate.rate, FPS, loss, can_halve=self.can_halve
+        )
+        halved, stride = self.budget.step
+        self.rate.interval = stride / FPS
+        if self.budget.owes(self.rate.rate) or self._frame % stride:
             return
-        size = size_of(quality)
-        self.budget.coded(quality, [size // SLICES] * SLICES)
-        k = SLICES * math.ceil(size / SLICES / 1117)
+        slices = SLICES // 2 if halved else SLICES
+        size = round(size_of(quality) / (2.4 if halved else 1))
+        self.budget.coded(quality, [size // slices] * slices, halved=halved)
+        k = slices * math.ceil(size / slices / 1117)
+        told.halved += halved
         n = k + redundancy(k, loss.share, loss.burst)
         told.frames += 1
         told.qualities.append(quality)
@@ -137,8 +145,11 @@ class Call:
             self._lag = 0.0
         while self._reports and self._reports[0][0] <= self.now:
             report = self._reports.pop(0)[1]
-            self.loss.push(report)
+            before = self.rate.congested
             self.rate.report(report, 2 * delay, self.now)
+            if self.rate.congested > before:
+                self.loss.forget(OVERFLOW)
+            self.loss.push(report, counts=not self.rate.congested)
 
     def _tell(self) -> None:
         lag = self._lag if self.tells_lag else 0.0
@@ -263,11 +274,51 @@ def test_reports_that_are_lost_or_repeated_change_nothing_by_themselves() -> Non
     assert call.rate.rate == pytest.approx(before)
 
 
-def test_a_line_too_narrow_for_the_lowest_quality_gets_fewer_frames() -> None:
-    seconds = Call(replace(LINE, rate=250e3)).run(40)[8:]
-    assert 4.5 <= mean([s.frames for s in seconds]) <= 20
-    assert mean([s.sent_bps for s in seconds]) < 250e3
+def test_a_line_too_narrow_for_the_lowest_quality_gets_smaller_pictures() -> None:
+    call = Call(replace(LINE, rate=450e3))
+    seconds = call.run(40)[8:]
+    assert mean([s.frames for s in seconds]) > 25
+    assert mean([s.halved for s in seconds]) > 15
+    assert mean([s.sent_bps for s in seconds]) < 450e3
     assert mean([s.queue for s in seconds]) < 0.2
+    call.link.impairment = LINE
+    later = call.run(20)[-1]
+    assert (later.halved, later.frames) == (0, FPS)
+
+
+@pytest.mark.parametrize("can_halve", [True, False])
+def test_a_still_narrower_one_gets_fewer_frames(can_halve: bool) -> None:
+    call = Call(replace(LINE, rate=160e3 if can_halve else 250e3))
+    call.can_halve = can_halve
+    seconds = call.run(40)[8:]
+    assert 4.5 <= mean([s.frames for s in seconds]) <= 20
+    assert mean([s.sent_bps for s in seconds]) < (160e3 if can_halve else 250e3)
+    assert mean([s.queue for s in seconds]) < 0.2
+    assert any(s.halved for s in seconds) == can_halve
+
+
+def test_what_a_full_queue_drops_is_not_made_up_for_by_parity() -> None:
+    call = Call(replace(LINE, rate=400e3), highest=4e6)
+    call.run(8)
+    assert redundancy(4, call.loss.loss, call.loss.burst) == 0
+    lossy = Call(replace(LINE, rate=1e6, loss=0.05), highest=4e6)
+    lossy.run(8)
+    assert lossy.loss.loss > 0.02
+
+
+def test_steps_are_taken_one_after_the_other_and_given_back() -> None:
+    budget = Budget(0, 63)
+    budget.coded(0, [1500])
+    steps = []
+    for rate in (1e6, 0.5e6, 0.3e6, 0.15e6, 0.08e6, 0.04e6, 0.02e6, 1e6):
+        budget.quality(rate, 30, Loss())
+        steps.append(budget.step)
+    assert steps[0] == steps[-1] == WHOLE
+    assert [STEPS.index(step) for step in steps[:-1]] == sorted(
+        STEPS.index(step) for step in steps[:-1]
+    )
+    assert steps[-2] == STEPS[-1]
+    assert not any(step.stride > 1 and not step.halved for step in steps)
 
 
 def test_quality_follows_the_rate_and_the_content() -> None:

@@ -139,8 +139,8 @@ export const FIGURE_WORDS = {
   },
   "frame-bytes": {
     label: "Frame",
-    hint: "Bytes of one coded frame, all of its headers included",
-    note: (s) => `quality ${count(s.quality)} of 63`,
+    hint: "Bytes of one coded frame, all of its headers included; where bits are very scarce, pictures are coded at half their width and height",
+    note: (s) => `quality ${count(s.quality)} of 63${s.halved ? ", half size" : ""}`,
   },
   "fps-sent": {
     label: "Sent",

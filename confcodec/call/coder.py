@@ -16,6 +16,7 @@ from confcodec.codec.codec import AUTO, CODECS, Codec, CodecInfo, codec_of
 from confcodec.codec.frame import Pixels, check_size
 from confcodec.codec.metrics import psnr
 from confcodec.errors import BitstreamError, ConfcodecError
+from confcodec.media.scale import double, halve
 
 T = TypeVar("T")
 
@@ -34,6 +35,8 @@ class Coded:
     """Time in the encoder."""
     quality: int
     """What it was coded at; a sharer gets what another has asked for."""
+    halved: bool = False
+    """It was coded at half of its width and height; likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ class Decoded:
 class Encoder(Protocol):
     """What a sender needs of a coder, or of its share of one."""
 
-    async def encode(self, name: str, pixels: Pixels, quality: int) -> Coded:
+    async def encode(
+        self, name: str, pixels: Pixels, quality: int, *, halved: bool = False
+    ) -> Coded:
         """Code one frame."""
 
     async def measure(self, name: str, pixels: Pixels, bitstream: bytes) -> float:
@@ -87,29 +92,37 @@ class Coder:
         """
         return await self._run(lambda: self._warm(name, size))
 
-    async def encode(self, name: str, pixels: Pixels, quality: int) -> Coded:
-        """Code one frame with a codec that `load` has loaded."""
-        return await self._run(lambda: self._encode(name, pixels, quality))
+    async def encode(
+        self, name: str, pixels: Pixels, quality: int, *, halved: bool = False
+    ) -> Coded:
+        """Code one frame with a codec that `load` has loaded; `halved`, at half its size."""
+        return await self._run(lambda: self._encode(name, pixels, quality, halved))
 
     async def measure(self, name: str, pixels: Pixels, bitstream: bytes) -> float:
         """PSNR in dB of the receiver's picture; right after `encode` gave `bitstream`."""
         return await self._run(lambda: self._measure(name, pixels, bitstream))
 
-    async def decode(self, parts: Sequence[bytes | None]) -> Decoded:
+    async def decode(
+        self, parts: Sequence[bytes | None], *, halved: bool = False
+    ) -> Decoded:
         """Decode with the codec that wrote the slices, untrusted, loading it if new.
 
-        None stands for a lost slice; see `Codec.join`.
+        Args:
+            parts: the slices; None stands for a lost one, see `Codec.join`.
+            halved: the picture is to be twice as wide and high.
 
         Raises:
             BitstreamError: nothing that a codec of ours wrote, or too much is lost.
             WeightsError: the codec's weights are missing here.
         """
-        return await self._run(lambda: self._decode(parts))
+        return await self._run(lambda: self._decode(parts, halved))
 
-    async def decode_bitstream(self, bitstream: bytes) -> Decoded:
+    async def decode_bitstream(
+        self, bitstream: bytes, *, halved: bool = False
+    ) -> Decoded:
         """The same for a whole frame in one piece, as `Coded` and recordings have it."""
         return await self._run(
-            lambda: self._timed(bitstream, lambda codec: codec.decode(bitstream))
+            lambda: self._timed(bitstream, lambda c: c.decode(bitstream), halved)
         )
 
     async def close(self) -> None:
@@ -150,27 +163,43 @@ class Coder:
         codec.decode(codec.encode(noise, 32))
         return codec.info
 
-    def _encode(self, name: str, pixels: Pixels, quality: int) -> Coded:
+    def _encode(self, name: str, pixels: Pixels, quality: int, halved: bool) -> Coded:
         began = time.perf_counter()
         codec = self._codecs[name]
+        pixels = halve(pixels) if halved else pixels
         bitstream = codec.encode(pixels, quality)
         parts = codec.split(bitstream)
-        return Coded(bitstream, parts, time.perf_counter() - began, quality)
+        return Coded(bitstream, parts, time.perf_counter() - began, quality, halved)
 
     def _measure(self, name: str, pixels: Pixels, bitstream: bytes) -> float:
-        value = psnr(pixels, self._codecs[name].reconstruct(bitstream))
+        shown = self._codecs[name].reconstruct(bitstream)
+        shown = shown if shown.shape == pixels.shape else double(shown)
+        value = psnr(pixels, shown)
         return IDENTICAL_PSNR if math.isinf(value) else value
 
-    def _decode(self, parts: Sequence[bytes | None]) -> Decoded:
+    def _decode(self, parts: Sequence[bytes | None], halved: bool) -> Decoded:
         some = next((part for part in parts if part), b"")
-        return self._timed(some, lambda codec: codec.join(parts))
+        return self._timed(some, lambda codec: codec.join(parts), halved)
 
-    def _timed(self, start: bytes, decode: Callable[[Codec], Pixels]) -> Decoded:
+    def _timed(
+        self, start: bytes, decode: Callable[[Codec], Pixels], halved: bool
+    ) -> Decoded:
         name = codec_of(start)
         codec = self._codec(name)
         began = time.perf_counter()
         pixels = decode(codec)
+        if halved:
+            pixels = _doubled(pixels)
         return Decoded(pixels, name, time.perf_counter() - began, time.monotonic())
+
+
+def _doubled(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    try:
+        check_size(2 * width, 2 * height)
+    except ValueError as error:
+        raise BitstreamError(f"a halved picture: {error}") from error
+    return double(pixels)
 
 
 def known_codec(name: str) -> str:

@@ -18,6 +18,7 @@ from confcodec.call.answering import Places
 from confcodec.call.browser_camera import BrowserCamera
 from confcodec.call.channel import Channel
 from confcodec.call.child import start_child
+from confcodec.call.coder import Coded
 from confcodec.call.console import state_message
 from confcodec.call.endpoint import Endpoint
 from confcodec.call.first import first
@@ -287,11 +288,11 @@ class Host:
     def _tell_state(self) -> None:
         self.views.text(state_message(self))
 
-    def _sent(self, frame: Frame, codec: str, bitstream: bytes) -> None:
+    def _sent(self, frame: Frame, codec: str, coded: Coded) -> None:
         if self.kind == LOOPBACK:
             self.views.remember(frame)
-        self.laboratory.offer(frame, codec, bitstream)
-        self.recorder.sent(frame, bitstream)
+        self.laboratory.offer(frame, codec, coded)
+        self.recorder.sent(frame, coded.bitstream)
 
     def _captured(self, frame: Frame) -> None:
         # In a loopback it waits for its decoded picture; showing it slows the codec's loading.

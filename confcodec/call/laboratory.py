@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from confcodec.call.coder import Coder
+from confcodec.call.coder import Coded, Coder
 from confcodec.call.signalling import read_message
 from confcodec.call.views import jpeg_of
 from confcodec.codec.equal_bytes import IDENTICAL_PSNR, formats, render
@@ -52,6 +52,8 @@ class Sample:
     frame: Frame
     codec: str
     bitstream: bytes
+    halved: bool = False
+    """It was coded at half of its width and height."""
 
 
 class Laboratory:
@@ -66,9 +68,9 @@ class Laboratory:
         )
         self._hints: dict[str, float] = {}
 
-    def offer(self, frame: Frame, codec: str, bitstream: bytes) -> None:
+    def offer(self, frame: Frame, codec: str, coded: Coded) -> None:
         """Take a frame that was sent; the newest is compared."""
-        self._sample = Sample(frame, codec, bitstream)
+        self._sample = Sample(frame, codec, coded.bitstream, coded.halved)
         self._arrived.set()
 
     async def serve(self, socket: web.WebSocketResponse) -> None:
@@ -104,7 +106,9 @@ class Laboratory:
             ConfcodecError: the bitstream cannot be decoded here.
         """
         loop = asyncio.get_running_loop()
-        decoded = await self._decoder.decode_bitstream(sample.bitstream)
+        decoded = await self._decoder.decode_bitstream(
+            sample.bitstream, halved=sample.halved
+        )
         return await loop.run_in_executor(
             self._pool, lambda: self._render(sample, decoded.pixels, codecs)
         )

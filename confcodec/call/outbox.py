@@ -50,7 +50,13 @@ class Outbox:
         self._sequence = 0
 
     def put(
-        self, frame: Frame, parts: Sequence[bytes], interval: float, now: float
+        self,
+        frame: Frame,
+        parts: Sequence[bytes],
+        interval: float,
+        now: float,
+        *,
+        halved: bool = False,
     ) -> Posted:
         """Queue a coded frame.
 
@@ -59,12 +65,18 @@ class Outbox:
             parts: its slices.
             interval: seconds to the next frame.
             now: seconds on this machine's monotonic clock.
+            halved: see `Packet`.
 
         Returns:
             What it will be on the line.
         """
         packets = packetize(
-            parts, frame.number, self._sequence, frame.capture_time, now
+            parts,
+            frame.number,
+            self._sequence,
+            frame.capture_time,
+            now,
+            halved=halved,
         )
         r = redundancy(len(packets), self.loss.loss, self.loss.burst)
         r, interval = (0, 1e-9) if self._plain else (r, interval)

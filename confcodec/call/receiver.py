@@ -82,7 +82,7 @@ class Receiver:
         while True:
             frame = await self._queue.get()
             try:
-                decoded = await self._decoder.decode(frame.parts)
+                decoded = await self._decoder.decode(frame.parts, halved=frame.halved)
             except BitstreamError as error:
                 self.stats.drops.add("damaged", time.monotonic())
                 logger.debug("frame %d dropped: %s", frame.number, error)

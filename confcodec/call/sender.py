@@ -20,7 +20,8 @@ from confcodec.call.send_settings import FREE_RATE, SendSettings
 from confcodec.call.stats import SendStats, SentFrame
 from confcodec.codec.codec import QUALITIES
 from confcodec.codec.frame import Frame
-from confcodec.wire.budget import Budget, Loss
+from confcodec.media.scale import can_halve
+from confcodec.wire.budget import WHOLE, Budget, Loss
 from confcodec.wire.feedback import ClockSync
 from confcodec.wire.load import Load
 from confcodec.wire.rate import START, RateController
@@ -36,6 +37,8 @@ PSNR_INTERVALS = (0.25, 2.0)
 """Seconds between two measurements of the PSNR, at least and at most."""
 PSNR_SHARE = 0.01
 """Share of the encoder's time that they should take; each costs a synthesis."""
+OVERFLOW = 100
+"""Packets before a queue is noticed whose loss tells nothing of the line: the queue was full."""
 FIRST_QUALITY = 12
 """Of the first frame where quality is chosen: what a picture will cost is not known yet."""
 
@@ -49,8 +52,8 @@ class Sender:
         self.stats = SendStats()
         self.clock = ClockSync()
         self.ready = asyncio.Event()
-        self.on_sent: Callable[[Frame, str, bytes], None] = lambda *_sent: None
-        """Told each frame sent, the codec and the bitstream."""
+        self.on_sent: Callable[[Frame, str, Coded], None] = lambda *_sent: None
+        """Told each frame sent, the codec and what it made."""
         self._channel = channel
         self._encoder = encoder
         self._settings = settings
@@ -90,8 +93,11 @@ class Sender:
             report: of the peer.
             lag: seconds that packets may have waited on this machine lately.
         """
-        self._outbox.loss.push(report)
+        before = self.controller.congested
         self.controller.report(report, self.clock.shortest, time.monotonic(), lag)
+        if self.controller.congested > before:
+            self._outbox.loss.forget(OVERFLOW)
+        self._outbox.loss.push(report, counts=not self.controller.congested)
         self.stats.loss = self._outbox.loss.loss
         self.stats.target = self.controller.rate
         self.stats.queue_delay = self.controller.queue_delay
@@ -114,7 +120,7 @@ class Sender:
             frame = await self._queue.get()
             self._busy = True
             now = time.monotonic()
-            quality = self._choose_quality(now)
+            quality = self._choose_quality(frame, now)
             reason = self._obstacle(frame, now)
             if reason:
                 self.stats.drops.add(reason, now)
@@ -131,8 +137,8 @@ class Sender:
         if not (self._busy or self._queue or self._unsettled):
             self._settled.set()
 
-    def _choose_quality(self, now: float) -> int:
-        """What the next frame is coded at, and how many frames are sent at all."""
+    def _choose_quality(self, frame: Frame, now: float) -> int:
+        """What the next frame is coded at; sets the budget's step, too."""
         settings, controller, budget = self._settings, self.controller, self._budget
         controller.highest = settings.most
         controller.rate = min(controller.rate, settings.most)
@@ -141,17 +147,19 @@ class Sender:
         if settings.mode in ("auto", "bitrate"):
             rate = settings.most if settings.mode == "bitrate" else controller.rate
             loss = Loss(lost.loss, lost.burst)
-            quality = budget.quality(rate, settings.fps, loss)
+            quality = budget.quality(
+                rate, settings.fps, loss, can_halve=can_halve(frame.pixels)
+            )
             if settings.mode == "auto":
                 quality = min(quality, self._load.limit)
         else:
-            budget.stride = 1
-        controller.interval = budget.stride / settings.fps
+            budget.step = WHOLE
+        controller.interval = budget.step.stride / settings.fps
         return quality
 
     def _obstacle(self, frame: Frame, now: float) -> str | None:
         """Why a frame had better not be encoded now."""
-        if frame.number % self._budget.stride:
+        if frame.number % self._budget.step.stride:
             return "frame-rate"
         if self._settings.mode != "stock" and self._budget.owes(self.controller.rate):
             return "link-slow"
@@ -168,13 +176,19 @@ class Sender:
 
     async def _send(self, frame: Frame, quality: int) -> None:
         codec = self._settings.codec
-        coded = await self._encoder.encode(codec, frame.pixels, quality)
+        step = self._budget.step
+        coded = await self._encoder.encode(
+            codec, frame.pixels, quality, halved=step.halved
+        )
         now, stats = time.monotonic(), self.stats
         stats.encoded += 1
-        self._budget.coded(coded.quality, [len(part) for part in coded.parts])
-        interval = self._budget.stride / self._settings.fps
+        sizes = [len(part) for part in coded.parts]
+        self._budget.coded(coded.quality, sizes, halved=coded.halved)
+        interval = step.stride / self._settings.fps
         self._load.coded(coded.seconds, interval, coded.quality, now)
-        posted = self._outbox.put(frame, coded.parts, interval, now)
+        posted = self._outbox.put(
+            frame, coded.parts, interval, now, halved=coded.halved
+        )
         self._budget.spend(posted.line_bytes)
         stats.post(posted.packets, posted.parity, posted.bytes, now)
         height, width = frame.pixels.shape[:2]
@@ -182,8 +196,9 @@ class Sender:
         stats.coded(
             SentFrame(frame.number, size, bpp, coded.quality, coded.seconds), now
         )
+        stats.halved = coded.halved
         self._unsettled.append((frame.number, now))
-        self.on_sent(frame, codec, coded.bitstream)
+        self.on_sent(frame, codec, coded)
         if now >= self._measure_next:
             await self._measure(codec, frame, coded)
 

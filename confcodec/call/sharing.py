@@ -30,14 +30,18 @@ class Share:
         self._coder = coder
         self._jobs = jobs
 
-    async def encode(self, name: str, pixels: Pixels, quality: int) -> Coded:
-        """Code one frame, or take what another peer has had coded, at its quality."""
+    async def encode(
+        self, name: str, pixels: Pixels, quality: int, *, halved: bool = False
+    ) -> Coded:
+        """Code one frame, or take what another peer has had coded, at its quality and size."""
         for job in self._jobs:
             # The same peer asking again means another frame with the same picture.
             if job.pixels is pixels and job.name == name and self not in job.takers:
                 job.takers.add(self)
                 return await asyncio.shield(job.coded)
-        coded = asyncio.create_task(self._coder.encode(name, pixels, quality))
+        coded = asyncio.create_task(
+            self._coder.encode(name, pixels, quality, halved=halved)
+        )
         self._jobs.append(_Job(name, pixels, coded, {self}))
         return await asyncio.shield(coded)
 

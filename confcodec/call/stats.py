@@ -1,95 +1,32 @@
-"""What a call did: counters, rolling windows, and the reports made of them."""
+"""What a call did, in each direction, and the reports made of it."""
 
 import platform
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections import deque
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
 from confcodec import __version__
+from confcodec.call.series import Drops, Series, milliseconds, rounded
 
-WINDOW = 1.0
-"""Seconds that live figures are means over."""
 PSNR_WINDOW = 2.5
 """The same for the PSNR, which is measured more seldom."""
-MAX_SAMPLES = 100_000
-"""Samples kept for percentiles: the newest; an hour at 30 fps is 108,000."""
 
 FRAMES = 24
 """Frames of which a page is told the figures one by one: more than it misses between two messages."""
 TRACE_INTERVAL = 0.25
 """Seconds between two entries of `SendStats.trace`."""
-_TRACED = ("fps", "bitrate_bps", "target_bps", "queue_ms", "loss", "fec", "quality")
+_TRACED = (
+    "fps",
+    "bitrate_bps",
+    "target_bps",
+    "queue_ms",
+    "loss",
+    "fec",
+    "quality",
+    "halved",
+)
 
 _VERSIONED = ("torch", "numpy", "aiortc", "aiohttp", "av", "opencv-python", "pillow")
-
-
-class Series:
-    """A quantity measured now and then: live mean and rate, percentiles of the whole."""
-
-    def __init__(self, window: float = WINDOW) -> None:
-        self.count = 0
-        self.total = 0.0
-        self._window = window
-        self._recent: deque[tuple[float, float]] = deque()
-        self._samples: deque[float] = deque(maxlen=MAX_SAMPLES)
-
-    def add(self, value: float, now: float) -> None:
-        """Take a measurement."""
-        self.count += 1
-        self.total += value
-        self._recent.append((now, value))
-        self._samples.append(value)
-        self._forget(now)
-
-    def mean(self, now: float) -> float | None:
-        """Mean over the window; None if nothing was measured in it."""
-        self._forget(now)
-        values = [value for _, value in self._recent]
-        return sum(values) / len(values) if values else None
-
-    def per_second(self, now: float, started: float) -> tuple[float, float]:
-        """(measurements, their sum) per second, over the window or since `started`."""
-        self._forget(now)
-        span = min(self._window, max(now - started, 1e-3))
-        return len(self._recent) / span, sum(value for _, value in self._recent) / span
-
-    @property
-    def overall(self) -> float | None:
-        """Mean over everything; None if nothing was measured."""
-        return self.total / self.count if self.count else None
-
-    def percentiles_ms(self) -> dict[str, float | None]:
-        """p50 and p95 of a time series, in milliseconds."""
-        return {
-            f"p{p}": _milliseconds(percentile(self._samples, p / 100)) for p in (50, 95)
-        }
-
-    def _forget(self, now: float) -> None:
-        while self._recent and self._recent[0][0] <= now - self._window:
-            self._recent.popleft()
-
-
-class Drops:
-    """Frames that went no further, by reason; nothing is dropped uncounted."""
-
-    def __init__(self) -> None:
-        self.by_reason: Counter[str] = Counter()
-        self.after_first_second = 0
-        """Those later than a second after the first frame."""
-        self.started: float | None = None
-        """When the first frame came; set by whoever owns the counter."""
-
-    def add(self, reason: str, now: float, count: int = 1) -> None:
-        """Count frames dropped for `reason`."""
-        self.by_reason[reason] += count
-        if self.started is not None and now > self.started + 1:
-            self.after_first_second += count
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.by_reason.total()
 
 
 @dataclass(slots=True)
@@ -109,7 +46,7 @@ class SentFrame:
     def row(self) -> list[float | None]:
         """The figures in this order, milliseconds for seconds."""
         took, bpp = round(1e3 * self.seconds, 1), round(self.bpp, 3)
-        return [self.number, self.size, bpp, self.quality, took, _rounded(self.psnr)]
+        return [self.number, self.size, bpp, self.quality, took, rounded(self.psnr)]
 
 
 @dataclass(slots=True)
@@ -130,6 +67,8 @@ class SendStats:
     queue_delay: float = 0.0
     """Seconds that packets wait on the way."""
     drops: Drops = field(default_factory=Drops)
+    halved: bool = False
+    """The last frame was sent at half of its width and height."""
     quality: Series = field(default_factory=Series)
     """Of the frames sent, 0..63."""
     encode: Series = field(default_factory=Series)
@@ -192,17 +131,18 @@ class SendStats:
             "sent": self.sent,
             "dropped": self.drops.total,
             "stale": self.stale,
-            "fps": _rounded(fps),
+            "fps": rounded(fps),
             "bitrate_bps": round(8 * byte_rate),
-            "bpp": _rounded(self.bpp.mean(now), 4),
-            "psnr_db": _rounded(self.psnr.mean(now)),
-            "encode_ms": _milliseconds(self.encode.mean(now)),
+            "bpp": rounded(self.bpp.mean(now), 4),
+            "psnr_db": rounded(self.psnr.mean(now)),
+            "encode_ms": milliseconds(self.encode.mean(now)),
             "frame_bytes": None if frame_bytes is None else round(frame_bytes),
-            "quality": _rounded(self.quality.mean(now), 1),
+            "quality": rounded(self.quality.mean(now), 1),
+            "halved": self.halved,
             "target_bps": round(self.target),
-            "queue_ms": _milliseconds(self.queue_delay),
-            "loss": _rounded(self.loss, 4),
-            "fec": _rounded(self.protection.mean(now), 4),
+            "queue_ms": milliseconds(self.queue_delay),
+            "loss": rounded(self.loss, 4),
+            "fec": rounded(self.protection.mean(now), 4),
         }
 
 
@@ -233,12 +173,12 @@ class ReceiveStats:
         return {
             "decoded": self.decoded,
             "dropped": self.drops.total,
-            "fps": _rounded(self.decode.per_second(now, started)[0]),
+            "fps": rounded(self.decode.per_second(now, started)[0]),
             "bitrate_bps": round(8 * self.wire.per_second(now, started)[1]),
-            "decode_ms": _milliseconds(self.decode.mean(now)),
-            "latency_ms": _milliseconds(self.latency.mean(now)),
-            "concealed": _rounded(self.concealed.per_second(now, started)[1]),
-            "concealed_share": _rounded(self.concealed_share, 5),
+            "decode_ms": milliseconds(self.decode.mean(now)),
+            "latency_ms": milliseconds(self.latency.mean(now)),
+            "concealed": rounded(self.concealed.per_second(now, started)[1]),
+            "concealed_share": rounded(self.concealed_share, 5),
             "restored": self.restored,
         }
 
@@ -254,24 +194,12 @@ class ReceiveStats:
             "malformed": self.malformed,
             "dropped": dict(self.drops.by_reason),
             "dropped_after_first_second": self.drops.after_first_second,
-            "concealed_share": _rounded(self.concealed_share, 5),
+            "concealed_share": rounded(self.concealed_share, 5),
             "restored": self.restored,
             "wire_bytes": round(self.wire.total),
             "decode_ms": self.decode.percentiles_ms(),
             "latency_ms": self.latency.percentiles_ms(),
         }
-
-
-def percentile(
-    samples: Sequence[float] | deque[float], fraction: float
-) -> float | None:
-    """The value that `fraction` of the samples lie at or below; None of no samples."""
-    ordered = sorted(samples)
-    return (
-        ordered[min(len(ordered) - 1, int(fraction * len(ordered)))]
-        if ordered
-        else None
-    )
 
 
 def versions() -> dict[str, str]:
@@ -283,11 +211,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "absent"
     return found
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return _rounded(None if seconds is None else 1e3 * seconds)
-
-
-def _rounded(value: float | None, digits: int = 2) -> float | None:
-    return None if value is None else round(value, digits)

@@ -1,9 +1,9 @@
-"""Fitting a picture of any size into the one a call uses."""
+"""Fitting a picture of any size into the one a call uses; half of it where bits are scarce."""
 
 import cv2
 import numpy as np
 
-from confcodec.codec.frame import Pixels
+from confcodec.codec.frame import MIN_SIDE, Pixels
 
 
 def cover(pixels: Pixels, size: tuple[int, int]) -> Pixels:
@@ -21,3 +21,23 @@ def cover(pixels: Pixels, size: tuple[int, int]) -> Pixels:
         return np.ascontiguousarray(cut)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(cut, size, interpolation=how), np.uint8)
+
+
+def can_halve(pixels: Pixels) -> bool:
+    """Whether `halve` leaves a picture that codecs take, and `double` undoes it in size."""
+    return all(side % 2 == 0 and side >= 2 * MIN_SIDE for side in pixels.shape[:2])
+
+
+def halve(pixels: Pixels) -> Pixels:
+    """(H, W, 3) to (H/2, W/2, 3): the mean of each four pixels."""
+    return _resize(pixels, 0.5, cv2.INTER_AREA)
+
+
+def double(pixels: Pixels) -> Pixels:
+    """(H, W, 3) to (2H, 2W, 3), smoothly."""
+    return _resize(pixels, 2, cv2.INTER_CUBIC)
+
+
+def _resize(pixels: Pixels, factor: float, how: int) -> Pixels:
+    scaled = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=how)
+    return np.asarray(scaled, np.uint8)

@@ -2,11 +2,13 @@
 
 Coded size grows with quality almost exponentially, for every codec here, and a frame is much
 like the one before; so the last sizes tell the next one. Where even the lowest quality costs
-too much, only every second, third or fifth frame is sent.
+too much, pictures are halved in width and height, and at last only every second, third or
+fifth is sent. (`rt` at quality 0 and 640x480 is as good as a halved picture of the same bytes.)
 """
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from confcodec.wire.fec import redundancy
 from confcodec.wire.packets import (
@@ -19,17 +21,33 @@ from confcodec.wire.rate import PACKET_OVERHEAD
 
 MAX_DEBT = 0.1
 """Seconds that what was sent may be ahead of the rate; then frames are skipped."""
-STRIDES = (1, 2, 3, 5)
-"""One of so many frames is sent."""
+
+
+class Step(NamedTuple):
+    """What is given up when bits are scarce."""
+
+    halved: bool
+    """Width and height."""
+    stride: int
+    """One of so many frames is sent."""
+
+
+WHOLE = Step(halved=False, stride=1)
+STEPS = (WHOLE, *(Step(halved=True, stride=n) for n in (1, 2, 3, 5)))
+"""From nothing to all of it."""
+WHOLE_STEPS = tuple(Step(halved=False, stride=n) for n in (1, 2, 3, 5))
+"""The same for pictures that cannot be halved."""
 
 _STEEPNESS = 0.055
 """Growth of the logarithm of the size with one step of quality; rt's on its range."""
+_HALVED = math.log(2.6)
+"""By how much the logarithm of the size falls when a picture is halved, at equal quality."""
 _SOFT_DEBT = 4
 """Frames over which a debt is paid back by lower quality."""
 _MAX_RISE = 4
 """Steps of quality from one frame to the next, upwards."""
 _LEAVE, _RETURN = -2, 2
-"""Quality that a frame rate must allow to be kept, and to be taken up again."""
+"""Quality that a step must allow to be kept, and to be taken up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +81,15 @@ class Budget:
 
     def __init__(self, quality: int, highest: int) -> None:
         """`quality` is the first frame's, `highest` the greatest there is."""
-        self.stride = 1
-        """One of so many frames is sent; of `STRIDES`."""
+        self.step = WHOLE
+        """What is given up for the next frame."""
         self._highest = highest
         self._quality = quality
         self._level: float | None = None
-        """Logarithm of the bytes that quality 0 costs."""
+        """Logarithm of the bytes that quality 0 costs, not halved."""
         self._slices = 1
+        self._halved = False
+        """Both of the last frame."""
         self._debt = 0.0
         self._paid: float | None = None
 
@@ -87,32 +107,48 @@ class Budget:
         """So many bytes go on the line, headers and parity included."""
         self._debt += line_bytes
 
-    def coded(self, quality: int, sizes: list[int]) -> None:
+    def coded(self, quality: int, sizes: list[int], *, halved: bool = False) -> None:
         """A frame of slices of these sizes came out of the encoder."""
         level = math.log(max(1, sum(sizes))) - _STEEPNESS * quality
+        level += _HALVED if halved else 0.0
         # Halfway: one unusual frame must not turn the next ones upside down.
         self._level = level if self._level is None else (self._level + level) / 2
-        self._slices = len(sizes)
+        self._slices, self._halved = len(sizes), halved
         self._quality = quality
 
-    def quality(self, rate: float, fps: float, loss: Loss) -> int:
-        """The quality at which the next frame meets the rate; sets the stride, too."""
+    def quality(
+        self, rate: float, fps: float, loss: Loss, *, can_halve: bool = True
+    ) -> int:
+        """The quality at which the next frame meets the rate; sets `step`, too.
+
+        Args:
+            rate: bits a second.
+            fps: frames a second that there are.
+            loss: of the line.
+            can_halve: whether the frames may be halved.
+        """
+        steps = STEPS if can_halve else WHOLE_STEPS
         if self._level is None:
             return self._quality
-        fits = {n: self._fit(n * rate / 8 / fps, loss) for n in STRIDES}
-        while self.stride < STRIDES[-1] and fits[self.stride] < _LEAVE:
-            self.stride = STRIDES[STRIDES.index(self.stride) + 1]
-        while self.stride > 1:
-            faster = STRIDES[STRIDES.index(self.stride) - 1]
-            if fits[faster] < _RETURN:
-                break
-            self.stride = faster
-        wanted = min(math.floor(fits[self.stride]), self._quality + _MAX_RISE)
+        fits = [self._fit(step, rate / 8 / fps, loss) for step in steps]
+        at = steps.index(self.step) if self.step in steps else 0
+        while at + 1 < len(steps) and fits[at] < _LEAVE:
+            at += 1
+        while at and fits[at - 1] >= _RETURN:
+            at -= 1
+        self.step = steps[at]
+        wanted = min(math.floor(fits[at]), self._quality + _MAX_RISE)
         return max(0, min(self._highest, wanted))
 
-    def _fit(self, line_bytes: float, loss: Loss) -> float:
-        """The quality, perhaps below 0, whose frame costs so many bytes on the line."""
+    def _fit(self, step: Step, frame_bytes: float, loss: Loss) -> float:
+        """The quality, perhaps below 0, at which a step costs so many bytes a frame on the line."""
         assert self._level is not None
-        affordable = max(line_bytes / 4, line_bytes - self._debt / _SOFT_DEBT)
-        video = video_bytes(affordable, self._slices, loss)
-        return (math.log(video) - self._level) / _STEEPNESS
+        budget = step.stride * frame_bytes
+        affordable = max(budget / 4, budget - self._debt / _SOFT_DEBT)
+        slices, level = self._slices, self._level
+        if step.halved:
+            level -= _HALVED
+            slices = slices if self._halved else -(-slices // 2)
+        elif self._halved:
+            slices *= 2
+        return (math.log(video_bytes(affordable, slices, loss)) - level) / _STEEPNESS

@@ -18,8 +18,13 @@ class LossMeter:
         self._next: int | None = None
         self._lost: deque[bool] = deque(maxlen=window)
 
-    def push(self, report: Report) -> None:
-        """Take a report; packets that earlier ones told of count once."""
+    def push(self, report: Report, *, counts: bool = True) -> None:
+        """Take a report; packets that earlier ones told of count once.
+
+        Args:
+            report: of the receiver.
+            counts: False passes over all packets so far, whatever became of them.
+        """
         if not report.packets:
             return
         last = (report.newest - MARGIN) & 0xFFFF
@@ -29,6 +34,9 @@ class LossMeter:
         count = (last - self._next + 1) & 0xFFFF
         if count > 0x8000:  # an old report, overtaken
             return
+        if not counts:
+            self._next = (report.newest + 1) & 0xFFFF
+            return
         self._next = (last + 1) & 0xFFFF
         for back in range(min(count, REPORTED - MARGIN) - 1 + MARGIN, MARGIN - 1, -1):
             self._lost.append(not report.received >> back & 1)
@@ -36,9 +44,10 @@ class LossMeter:
     def __len__(self) -> int:
         return len(self._lost)
 
-    def forget(self) -> None:
-        """Begin anew with the packets that later reports tell of."""
-        self._lost.clear()
+    def forget(self, packets: int = WINDOW) -> None:
+        """Leave the newest so many out of account."""
+        for _ in range(min(packets, len(self._lost))):
+            self._lost.pop()
 
     @property
     def loss(self) -> float:

@@ -4,7 +4,7 @@ All numbers in network byte order.
 
     offset  bytes  field
     0       1      version (high 4 bits, 2), type (low 4 bits, 0: a piece of a frame)
-    1       1      flags, written 0, ignored when read
+    1       1      flags: bit 0, coded at half of its width and height; others 0, ignored
     2       1      slice, which part of the frame this is, from 0; 0 in parity
     3       1      slices, number of parts of the frame
     4       4      frame number
@@ -63,6 +63,8 @@ class Packet:
     length: int
     offset: int
     payload: bytes
+    halved: bool = False
+    """The picture was coded at half of its width and height."""
 
     @property
     def is_parity(self) -> bool:
@@ -75,8 +77,9 @@ def pack(packet: Packet) -> bytes:
     p = packet
     return (
         _HEADER.pack(
-            *(VERSION << 4 | _TYPE_FRAME, 0, p.slice, p.slices, p.frame, p.sequence),
-            *(p.index, p.k, p.n, p.capture_us, p.send_us, p.length, p.offset),
+            *(VERSION << 4 | _TYPE_FRAME, p.halved, p.slice, p.slices, p.frame),
+            *(p.sequence, p.index, p.k, p.n),
+            *(p.capture_us, p.send_us, p.length, p.offset),
         )
         + p.payload
     )
@@ -90,12 +93,12 @@ def unpack(message: bytes) -> Packet:
     """
     if not HEADER_SIZE < len(message) <= MAX_PACKET:
         raise PacketError(f"a packet has {HEADER_SIZE + 1} to {MAX_PACKET} bytes")
-    kind, _flags, *fields = _HEADER.unpack_from(message)
+    kind, flags, *fields = _HEADER.unpack_from(message)
     if kind != VERSION << 4 | _TYPE_FRAME:
         raise PacketError(
             f"packet version {kind >> 4}, type {kind & 15}: use the same release on both sides"
         )
-    fields.append(message[HEADER_SIZE:])
+    fields += [message[HEADER_SIZE:], bool(flags & 1)]
     packet = Packet(*fields)
     if not (packet.slice < packet.slices <= packet.k <= packet.n):
         raise PacketError("packet numbered outside its frame")
@@ -121,6 +124,8 @@ def packetize(
     sequence: int,
     capture_time: float,
     send_time: float,
+    *,
+    halved: bool = False,
 ) -> list[Packet]:
     """Cut each part of a frame into as few packets as possible, evenly; no parity.
 
@@ -130,6 +135,7 @@ def packetize(
         sequence: of the first packet; the following ones count up.
         capture_time: seconds on this machine's monotonic clock.
         send_time: likewise.
+        halved: see `Packet`.
     """
     length = sum(map(len, parts))
     if not (0 < len(parts) < 256 and all(parts) and length <= MAX_FRAME):
@@ -140,7 +146,7 @@ def packetize(
     return [
         Packet(
             *(number, len(parts), frame, (sequence + index) & 0xFFFF, index, k, k),
-            *(*times, len(parts[number]), offset, payload),
+            *(*times, len(parts[number]), offset, payload, halved),
         )
         for index, (number, offset, payload) in enumerate(runs)
     ]

@@ -77,6 +77,11 @@ class RateController:
         self._updated: float | None = None
         self._packets = 0
 
+    @property
+    def congested(self) -> bool:
+        """Whether a queue has been too long and is emptying: what is lost then, it has lost."""
+        return self._queue_before > QUEUE_LIMIT
+
     def sent(self, message_bytes: int, now: float) -> None:
         """A message of so many bytes goes out."""
         self._sent.append((now, message_bytes + PACKET_OVERHEAD))

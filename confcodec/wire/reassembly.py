@@ -33,6 +33,8 @@ class ArrivedFrame:
     """Microseconds of the sender's clock, low 32 bits."""
     size_on_wire: int
     """Bytes of the packets that carried it, headers included."""
+    halved: bool = False
+    """It was coded at half of its width and height."""
 
     @property
     def lost(self) -> int:
@@ -169,9 +171,8 @@ class Reassembler:
         parts = tuple(_slices(pending))
         if not any(parts):
             return None
-        return ArrivedFrame(
-            number, parts, pending.first.capture_us, pending.size_on_wire
-        )
+        first, size = pending.first, pending.size_on_wire
+        return ArrivedFrame(number, parts, first.capture_us, size, first.halved)
 
     def _hand_out(self, frame: ArrivedFrame) -> ArrivedFrame:
         self._pop(frame.number)
@@ -196,7 +197,7 @@ class Reassembler:
 
 
 def _common(packet: Packet) -> tuple[int, ...]:
-    return packet.k, packet.n, packet.slices, packet.capture_us
+    return packet.k, packet.n, packet.slices, packet.capture_us, packet.halved
 
 
 def _slices(pending: _Pending) -> list[bytes | None]:
