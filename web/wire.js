@@ -89,6 +89,7 @@ export function unpackPacket(buffer) {
     length: view.getUint32(24),
     offset: view.getUint32(28),
     payload: new Uint8Array(buffer, PACKET_HEADER),
+    halved: (view.getUint8(1) & 1) === 1,
   };
   checkPacket(packet);
   return packet;
