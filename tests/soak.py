@@ -5,6 +5,7 @@ event loop (transport, signalling), the busiest other thread (the codec), and th
 """
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -36,8 +37,11 @@ def cpu_seconds(folder: Path) -> float:
 
 def thread_seconds(pid: int) -> dict[int, float]:
     """CPU time of each thread."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return {int(task.name): cpu_seconds(task) for task in tasks}
+    spent = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            spent[int(task.name)] = cpu_seconds(task)
+    return spent
 
 
 def shares(pid: int, before: dict[int, float], seconds: float) -> str:
@@ -69,8 +73,13 @@ def main() -> None:
         while (elapsed := time.monotonic() - began) < seconds:
             times.append(elapsed / 60)
             for name, pid in pids.items():
-                sizes[name].append(resident(pid))
+                sizes[name].append(round(resident(pid), 1))
             time.sleep(max(0.2, seconds / 600))
+        print(
+            "MB at each tenth of the time:",
+            {n: sizes[n][::60] for n in sizes},
+            flush=True,
+        )
         for name, pid in pids.items():
             half = len(times) // 2
             slope = np.polyfit(times[half:], sizes[name][half:], 1)[0]

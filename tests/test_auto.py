@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from confcodec.call.coder import Coder
 from confcodec.call.options import CallOptions
 from confcodec.codec import auto
-from confcodec.codec.auto import load_auto, seconds_a_frame
+from confcodec.codec.auto import keeps_up, load_auto
 from confcodec.codec.codec import Codec, _model_names, codec_of
+from confcodec.codec.device import Device, choose_device
 from confcodec.codec.rt import RtModel
 from confcodec.codec.weights import save_weights
 from tests.conftest import TINY, flat_tables, picture
@@ -37,40 +39,64 @@ def forget() -> object:
     _model_names.cache_clear()
 
 
-def give_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    monkeypatch.setattr(auto, "seconds_a_frame", lambda *_: seconds)
+def give_time(monkeypatch: pytest.MonkeyPatch, seconds: float, cores: int) -> None:
+    """Let `rt` seem to take about so long for 640x480, on so many cores."""
+    device = Device(torch.device("cpu"), torch.float32, seconds / 25)
+    monkeypatch.setattr(auto, "choose_device", lambda _: device)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
 
 
-def test_without_the_small_one_nothing_is_measured(
+def test_without_the_small_one_there_is_no_choice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def measured(*_: object) -> float:
-        raise AssertionError("there is no choice")
-
-    monkeypatch.setattr(auto, "seconds_a_frame", measured)
+    give_time(monkeypatch, 1.0, 1)
     assert load_auto("cpu-fp32").info.codec == "rt"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "fps", "chosen"),
-    [(0.01, 30, "rt"), (0.03, 30, "rt-s"), (0.03, 15, "rt")],
+    ("seconds", "fps", "cores", "size", "chosen"),
+    [
+        (0.02, 30, 4, (640, 480), "rt"),
+        (0.03, 30, 64, (640, 480), "rt-s"),  # one thread cannot
+        (0.03, 15, 4, (640, 480), "rt"),
+        (0.02, 30, 2, (640, 480), "rt-s"),  # nothing would be left for the rest
+        (0.02, 30, 2, (320, 240), "rt"),
+    ],
 )
 def test_the_small_one_is_taken_where_the_other_is_too_slow(
     seconds: float,
     fps: float,
+    cores: int,
+    size: tuple[int, int],
     chosen: str,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     install("rt-s", folder)
-    give_time(monkeypatch, seconds)
-    codec = load_auto("cpu-fp32", fps=fps)
+    give_time(monkeypatch, seconds, cores)
+    codec = load_auto("cpu-fp32", fps=fps, size=size)
     assert codec.info.codec == chosen
     assert codec_of(codec.encode(picture(32, 32), 30)) == chosen
 
 
-def test_a_frame_takes_some_time() -> None:
-    assert seconds_a_frame(Codec.load("rt", "cpu-fp32"), (50, 34)) > 0
+def test_more_threads_make_it_faster_but_take_as_much_of_the_processor() -> None:
+    assert not keeps_up(0.04, 0.04, 30, threads=1, cores=8)
+    assert keeps_up(0.04, 0.04, 30, threads=2, cores=8)
+    assert not keeps_up(0.04, 0.04, 30, threads=2, cores=4)
+
+
+def test_a_gpu_is_fast_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("rt-s", folder)
+    gpu = Device(torch.device("cuda"), torch.float16)
+    monkeypatch.setattr(auto, "choose_device", lambda _: gpu)
+    assert load_auto("cpu-fp32").info.codec == "rt"
+
+
+def test_the_start_up_measurement_times_a_layer() -> None:
+    for name in ("cpu", "cpu-fp32"):
+        seconds = choose_device(name).layer_seconds
+        assert seconds is not None
+        assert 0 < seconds < 1
 
 
 def test_weights_given_by_hand_are_no_matter_of_choice(folder: Path) -> None:
@@ -84,7 +110,7 @@ async def test_a_call_settles_on_a_codec_before_it_names_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install("rt-s", folder)
-    give_time(monkeypatch, 1.0)
+    give_time(monkeypatch, 100.0, 2)
     coder = Coder("encode", "cpu-fp32", 1)
     try:
         options = CallOptions(codec="auto", size=(64, 48))

@@ -1,11 +1,10 @@
 """`--codec auto`: the best learned codec that keeps up on this machine."""
 
 import logging
-import time
-
-import numpy as np
+import os
 
 from confcodec.codec.codec import Codec, installed_codecs
+from confcodec.codec.device import choose_device
 
 logger = logging.getLogger(__name__)
 
@@ -13,7 +12,15 @@ CANDIDATES = ("rt", "rt-s")
 """From the best picture to the least work."""
 SHARE = 0.8
 """Of a frame's time that its encoder, or its decoder, may take; the rest is for copies and others."""
-_RUNS = 5
+CORES_SHARE = 0.5
+"""Of the processor that both may take; the rest is for the call itself and a browser."""
+
+_LAYERS = (25.0, 24.0)
+"""Encoding and decoding 640x480 with `rt`, in times of the layer that `choose_device` has timed.
+
+20.0 and 19.1 ms where it takes 0.80 ms (`bench --no-network --threads 1`, bf16).
+"""
+_MEASURED_SIZE = 640 * 480
 
 
 def load_auto(
@@ -23,9 +30,10 @@ def load_auto(
     size: tuple[int, int] = (640, 480),
     fps: float = 30.0,
 ) -> Codec:
-    """Load the first candidate whose encoder and decoder keep up with such frames.
+    """Load `rt` where it can code such frames both ways at once, else its small sibling.
 
-    The last of those that are installed is taken unmeasured: nothing needs less work.
+    What the machine can do is taken from the measurement at start-up, not from frames coded
+    on trial: those would take as long as loading a codec, and others at work would disturb them.
 
     Args:
         device: as of `Codec.load`.
@@ -38,34 +46,36 @@ def load_auto(
         ValueError: no such device.
     """
     there = installed_codecs()
-    *first, last = [n for n in CANDIDATES if n in there] or CANDIDATES[:1]
-    for name in first:
-        codec = Codec.load(name, device, threads=threads)
-        seconds = seconds_a_frame(codec, size)
-        fits = seconds <= SHARE / fps
-        logger.info(
-            "%s takes %.0f ms a frame of %dx%d: %s for %g frames a second",
-            name,
-            1e3 * seconds,
-            *size,
-            "fast enough" if fits else "too slow",
-            fps,
-        )
-        if fits:
-            return codec
-    return Codec.load(last, device, threads=threads)
+    best, *others = [n for n in CANDIDATES if n in there] or CANDIDATES[:1]
+    if others:
+        layer = choose_device(device).layer_seconds
+        if layer is not None:
+            scale = layer * size[0] * size[1] / _MEASURED_SIZE
+            encode, decode = (scale * layers for layers in _LAYERS)
+            fits = keeps_up(encode, decode, fps, threads or 1, os.cpu_count() or 1)
+            logger.info(
+                "%s would take about %.0f and %.0f ms to encode and decode %dx%d: %s",
+                best,
+                1e3 * encode,
+                1e3 * decode,
+                *size,
+                "fast enough" if fits else f"too slow, taking {others[-1]}",
+            )
+            best = best if fits else others[-1]
+    return Codec.load(best, device, threads=threads)
 
 
-def seconds_a_frame(codec: Codec, size: tuple[int, int]) -> float:
-    """The slower of encoder and decoder, at its best of some runs."""
-    rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 256, (size[1] // 8 + 1, size[0] // 8 + 1, 3), np.uint8)
-    pixels = coarse.repeat(8, 0).repeat(8, 1)[: size[1], : size[0]].copy()
-    slower = []
-    for _ in range(_RUNS):
-        began = time.perf_counter()
-        bitstream = codec.encode(pixels, 32)
-        encoded = time.perf_counter()
-        codec.decode(bitstream)
-        slower.append(max(encoded - began, time.perf_counter() - encoded))
-    return min(slower)
+def keeps_up(
+    encode: float, decode: float, fps: float, threads: int, cores: int
+) -> bool:
+    """Whether so many seconds for each frame, on one thread, leave time for everything else.
+
+    Args:
+        encode: seconds in the encoder.
+        decode: in the decoder.
+        fps: frames a second.
+        threads: that each of them has.
+        cores: of the processor.
+    """
+    alone = fps * max(encode, decode) / threads <= SHARE
+    return alone and fps * (encode + decode) / cores <= CORES_SHARE

@@ -25,6 +25,8 @@ class Device:
     """cpu or cuda."""
     dtype: torch.dtype
     """fp32, bf16 or fp16."""
+    layer_seconds: float | None = None
+    """What a layer like the codec's takes on one thread of the CPU; None elsewhere."""
 
     @property
     def dtype_name(self) -> str:
@@ -36,7 +38,7 @@ def choose_device(name: str) -> Device:
     """CUDA in half precision if present and allowed, else the CPU's faster format.
 
     Args:
-        name: auto, cpu or cuda; cpu-fp32 and cpu-bf16 skip the measurement.
+        name: auto, cpu or cuda; cpu-fp32 and cpu-bf16 leave no choice.
 
     Raises:
         ValueError: no such device here.
@@ -53,14 +55,22 @@ def choose_device(name: str) -> Device:
         torch.backends.cudnn.allow_tf32 = False
         return Device(torch.device("cuda"), torch.float16)
     if name in ("cpu-fp32", "cpu-bf16"):
-        return Device(
-            torch.device("cpu"), torch.float32 if name[4:] == "fp32" else torch.bfloat16
-        )
+        dtype = DTYPES[name[4:]]
+        return Device(torch.device("cpu"), dtype, _layer_seconds(dtype)[dtype])
     if name != "cpu":
         raise ValueError(
             f"no device {name!r}; choose auto, cpu, cpu-fp32, cpu-bf16 or cuda"
         )
-    return Device(torch.device("cpu"), _faster_cpu_dtype())
+    # bf16 crawls without AVX512-BF16 or AMX.
+    seconds = _layer_seconds(torch.float32, torch.bfloat16)
+    faster = min(seconds, key=lambda dtype: seconds[dtype])
+    logger.info(
+        "CPU transforms in %s: 1x1 layer on one thread takes %.2f ms in fp32, %.2f ms in bf16",
+        _DTYPE_NAMES[faster],
+        1e3 * seconds[torch.float32],
+        1e3 * seconds[torch.bfloat16],
+    )
+    return Device(torch.device("cpu"), faster, seconds[faster])
 
 
 def keep_memory() -> None:
@@ -79,15 +89,12 @@ def keep_memory() -> None:
 
 
 @torch.inference_mode()
-def _faster_cpu_dtype() -> torch.dtype:
-    """Time a layer like the codec's in both formats; bf16 crawls without AVX512-BF16 or AMX."""
+def _layer_seconds(*dtypes: torch.dtype) -> dict[torch.dtype, float]:
+    """Time a layer like the codec's in these formats, on one thread."""
     layer = nn.Conv2d(128, 128, 1)
     x = torch.zeros(1, 128, 60, 80).contiguous(memory_format=torch.channels_last)
-    cases = [
-        (dtype, copy.deepcopy(layer).to(dtype), x.to(dtype))
-        for dtype in (torch.float32, torch.bfloat16)
-    ]
-    seconds = dict.fromkeys((dtype for dtype, _, _ in cases), float("inf"))
+    cases = [(dtype, copy.deepcopy(layer).to(dtype), x.to(dtype)) for dtype in dtypes]
+    seconds = dict.fromkeys(dtypes, float("inf"))
     threads = torch.get_num_threads()
     # Several threads wait for each other where others are at work, and that would be measured.
     torch.set_num_threads(1)
@@ -97,11 +104,4 @@ def _faster_cpu_dtype() -> torch.dtype:
             typed(typed_x)
             seconds[dtype] = min(seconds[dtype], time.perf_counter() - began)
     torch.set_num_threads(threads)
-    faster = min(seconds, key=lambda dtype: seconds[dtype])
-    logger.info(
-        "CPU transforms in %s: 1x1 layer on one thread takes %.2f ms in fp32, %.2f ms in bf16",
-        _DTYPE_NAMES[faster],
-        1e3 * seconds[torch.float32],
-        1e3 * seconds[torch.bfloat16],
-    )
-    return faster
+    return seconds
