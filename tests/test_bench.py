@@ -1,6 +1,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from confcodec.call import series
 from confcodec.call.series import Drops, Series, percentile
 from tests.running import SMALL, confcodec
 
@@ -64,6 +67,15 @@ def test_a_series_means_over_the_last_second_and_over_all() -> None:
     assert series.overall == 2.0
     assert series.per_second(now=2.0, started=0.0) == (2, 7)
     assert series.mean(now=9.0) is None
+
+
+def test_percentiles_are_of_the_newest_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series, "MAX_SAMPLES", 10)
+    told = Series()
+    for i in range(25):
+        told.add(i / 1000, now=i)
+    assert told.percentiles_ms() == {"p50": 20.0, "p95": 24.0}
+    assert told.count == 25
 
 
 def test_percentiles_are_samples() -> None:

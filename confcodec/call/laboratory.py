@@ -13,8 +13,6 @@ looking must not change what is looked at.
 
 import asyncio
 import contextlib
-import os
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +21,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from confcodec.call.coder import Coded, Coder
+from confcodec.call.give_way import give_way
 from confcodec.call.signalling import read_message
 from confcodec.call.views import jpeg_of
 from confcodec.codec.equal_bytes import IDENTICAL_PSNR, formats, render
@@ -64,7 +63,7 @@ class Laboratory:
         self._arrived = asyncio.Event()
         self._decoder = Coder("laboratory", device, 1)
         self._pool = ThreadPoolExecutor(
-            1, thread_name_prefix="laboratory", initializer=_give_way
+            1, thread_name_prefix="laboratory", initializer=give_way, initargs=(10,)
         )
         self._hints: dict[str, float] = {}
 
@@ -166,10 +165,3 @@ class _Page:
             self.ready.set()
         elif message["type"] == "codecs" and isinstance(codecs, list):
             self.codecs = tuple(name for name in formats() if name in codecs)
-
-
-def _give_way() -> None:
-    """Let this thread run only when the call leaves the processor idle."""
-    if hasattr(os, "setpriority"):
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

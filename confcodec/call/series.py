@@ -1,7 +1,8 @@
 """Counters and rolling windows: what the figures of a call are made of."""
 
+from array import array
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 WINDOW = 1.0
 """Seconds that live figures are means over."""
@@ -17,14 +18,18 @@ class Series:
         self.total = 0.0
         self._window = window
         self._recent: deque[tuple[float, float]] = deque()
-        self._samples: deque[float] = deque(maxlen=MAX_SAMPLES)
+        # 4 bytes each; in a deque of floats 32, which would look like a leak for an hour.
+        self._samples = array("f")
 
     def add(self, value: float, now: float) -> None:
         """Take a measurement."""
+        if self.count < MAX_SAMPLES:
+            self._samples.append(value)
+        else:
+            self._samples[self.count % MAX_SAMPLES] = value
         self.count += 1
         self.total += value
         self._recent.append((now, value))
-        self._samples.append(value)
         self._forget(now)
 
     def mean(self, now: float) -> float | None:
@@ -77,9 +82,7 @@ class Drops:
         return self.by_reason.total()
 
 
-def percentile(
-    samples: Sequence[float] | deque[float], fraction: float
-) -> float | None:
+def percentile(samples: Iterable[float], fraction: float) -> float | None:
     """The value that `fraction` of the samples lie at or below; None of no samples."""
     ordered = sorted(samples)
     return (
