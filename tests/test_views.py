@@ -2,8 +2,10 @@
 
 import asyncio
 
+import pytest
 from aiohttp import web
 
+from confcodec.call import views as views_module
 from confcodec.call.views import MAX_AHEAD, Page, Shot, Views
 from confcodec.codec.frame import Frame
 from confcodec.wire.pictures import DECODED, ORIGINAL, Picture, pack, unpack
@@ -28,7 +30,10 @@ def queued(page: Page) -> list[tuple[int, int]]:
     return found
 
 
-async def test_a_page_gets_both_halves_of_a_pair_or_neither() -> None:
+async def test_a_page_gets_both_halves_of_a_pair_or_neither(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(views_module, "MAX_AHEAD", 2)
     views, page = Views(), Page(web.WebSocketResponse())
     views.pages.add(page)
     running = asyncio.create_task(views.run())
@@ -54,7 +59,7 @@ async def test_a_page_gets_both_halves_of_a_pair_or_neither() -> None:
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_page_that_acknowledges_nothing_gets_two_pairs() -> None:
+async def test_a_page_that_acknowledges_nothing_gets_a_few_pairs() -> None:
     views, page = Views(), Page(web.WebSocketResponse())
     views.pages.add(page)
     running = asyncio.create_task(views.run())

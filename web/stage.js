@@ -1,12 +1,14 @@
 // The two pictures: from received files to pixels on two canvases.
 //
-// One decode at a time, one draw per animation frame, the newest wins. An original is acknowledged when it has
+// Two decodes at a time, one draw per animation frame, the newest wins. An original is acknowledged when it has
 // arrived (it waits for its decoded half), a decoded picture when it is drawn or given up: the server sends no
 // faster than this page can show. In a background tab nothing is decoded, but everything is still acknowledged.
 
 import { Pairing } from "./pairing.js";
 import { ORIGINAL } from "./wire.js";
 
+const DECODES = 2; // pairs at a time: where the processor is busy, one waits while another could be decoded
+const WAITING = 2; // decoded pairs that wait to be drawn
 const RATE_SPAN = 2; // seconds over which shown frames are counted
 const AS_IT_IS = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
 const now = () => performance.now() / 1000;
@@ -16,8 +18,10 @@ export class Stage {
   #acknowledge;
   #onshow;
   #pairing = new Pairing((picture) => this.#giveUp(picture));
-  #busy = false;
-  #ready = null;
+  #decoding = 0;
+  #started = 0; // number of the decode begun last
+  #ended = 0; // and of the one finished last; those before it come too late
+  #ready = [];
   #drawn = [];
   #since = null;
 
@@ -64,32 +68,36 @@ export class Stage {
   }
 
   async #advance() {
-    if (this.#busy) return;
+    if (this.#decoding >= DECODES) return;
     const choice = this.#pairing.take(now());
     if (!choice) return;
-    this.#busy = true;
+    this.#decoding += 1;
+    const turn = ++this.#started;
     const [original, decoded] = await Promise.all([toBitmap(choice.original), toBitmap(choice.decoded)]);
-    this.#busy = false;
-    this.#replace({ original, decoded });
+    this.#decoding -= 1;
+    if (turn > this.#ended) {
+      this.#ended = turn;
+      this.#queue({ original, decoded });
+    } else for (const late of [original, decoded]) if (late) this.#finish(late);
     this.#advance();
   }
 
-  #replace(ready) {
-    const waiting = this.#ready;
-    if (!waiting) requestAnimationFrame(() => this.#draw());
-    else {
-      // Only one of the two may be new: keep the other's latest.
-      ready = { original: ready.original ?? waiting.original, decoded: ready.decoded ?? waiting.decoded };
-      for (const side of ["original", "decoded"]) {
-        if (waiting[side] && waiting[side] !== ready[side]) this.#finish(waiting[side]);
-      }
+  // Line up a pair for the next animation frame. They come in bunches: two wait, more do not.
+  #queue(pair) {
+    this.#ready.push(pair);
+    if (this.#ready.length === 1) requestAnimationFrame(() => this.#draw());
+    if (this.#ready.length > WAITING) {
+      const [late, next] = this.#ready.splice(0, 2);
+      // Only one side of the next may be new: keep the other's latest.
+      const kept = { original: next.original ?? late.original, decoded: next.decoded ?? late.decoded };
+      for (const side of ["original", "decoded"]) if (late[side] && late[side] !== kept[side]) this.#finish(late[side]);
+      this.#ready.unshift(kept);
     }
-    this.#ready = ready;
   }
 
   #draw() {
-    const { original, decoded } = this.#ready;
-    this.#ready = null;
+    const { original, decoded } = this.#ready.shift();
+    if (this.#ready.length > 0) requestAnimationFrame(() => this.#draw());
     if (this.held) {
       for (const shown of [original, decoded]) if (shown) this.#finish(shown);
       return;

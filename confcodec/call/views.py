@@ -1,6 +1,6 @@
 """What the browsers see: pairs of pictures, figures and the state, to any number of pages.
 
-A page acknowledges each picture it has drawn; of each kind it gets no more than two
+A page acknowledges each picture it has drawn; of each kind it gets no more than four
 ahead of that. The newest wins: what a page has no room for is skipped, and what no
 page has room for is not even coded.
 
@@ -27,7 +27,7 @@ from confcodec.call.receiver import ReceivedFrame
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.wire.pictures import DECODED, ORIGINAL, Picture, pack
 
-MAX_AHEAD = 2
+MAX_AHEAD = 4
 """Pictures of a kind that a page may have before it acknowledges the first."""
 ACK_PATIENCE = 1.0
 """Seconds after which a picture counts as drawn or lost, acknowledged or not."""
