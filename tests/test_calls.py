@@ -144,9 +144,9 @@ def count_encodes(server: Served) -> "type[int]":
     coder = server.host.endpoint._encoder
     encode, count = coder.encode, [0]
 
-    async def counting(*arguments: object) -> object:
+    async def counting(*arguments: object, **options: object) -> object:
         count[0] += 1
-        return await encode(*arguments)  # type: ignore[arg-type]
+        return await encode(*arguments, **options)  # type: ignore[arg-type]
 
     coder.encode = counting  # type: ignore[method-assign, assignment]
     return lambda: count[0]  # type: ignore[return-value]

@@ -20,7 +20,7 @@ from confcodec.call.reach import (
     add_reach_arguments,
     reach_options,
 )
-from confcodec.codec.codec import CHOICES, CODECS, QUALITIES
+from confcodec.codec.codec import AUTO, CHOICES, CODECS, QUALITIES
 from confcodec.codec.frame import check_size
 from confcodec.wire.emulator import Impairment
 
@@ -114,8 +114,10 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_call_arguments(parser: argparse.ArgumentParser, sink: str) -> None:
-    """Give `parser` the options of a call; `sink` is the default of --sink."""
+def add_call_arguments(
+    parser: argparse.ArgumentParser, sink: str, codec: str = AUTO
+) -> None:
+    """Give `parser` the options of a call; `sink` and `codec` are defaults."""
     media = parser.add_argument_group("pictures")
     media.add_argument(
         "--source",
@@ -142,7 +144,7 @@ def add_call_arguments(parser: argparse.ArgumentParser, sink: str) -> None:
         help=f"window, null, auto, or a video file to write (default {sink})",
     )
     _add_sound(parser)
-    _add_codec(parser)
+    _add_codec(parser, codec)
     add_line_arguments(parser)
     add_device_arguments(parser)
     parser.add_argument(
@@ -195,7 +197,7 @@ def add_file_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
         )
         add_device_arguments(parser)
     elif verb == "encode":
-        _add_codec(parser)
+        _add_codec(parser, CODECS[0])
         parser.add_argument(
             "--quality",
             type=parse_quality,
@@ -272,9 +274,9 @@ def parse_size(text: str) -> tuple[int, int]:
     return width, height
 
 
-def _add_codec(parser: argparse.ArgumentParser) -> None:
+def _add_codec(parser: argparse.ArgumentParser, default: str) -> None:
     how = "auto: rt, or rt-s where rt is too slow (default %(default)s)"
-    parser.add_argument("--codec", choices=CHOICES, default=CODECS[0], help=how)
+    parser.add_argument("--codec", choices=CHOICES, default=default, help=how)
 
 
 def _threads(text: str) -> int:

@@ -10,6 +10,7 @@ import asyncio
 import sys
 
 from confcodec.call.options import CallOptions, add_call_arguments, add_json_argument
+from confcodec.codec.codec import CODECS
 
 DEFAULT_SECONDS = 10.0
 
@@ -40,7 +41,7 @@ LINES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `confcodec bench`."""
-    add_call_arguments(parser, sink="null")
+    add_call_arguments(parser, sink="null", codec=CODECS[0])
     parser.set_defaults(source="demo", seconds=DEFAULT_SECONDS)
     parser.add_argument(
         "--no-network",

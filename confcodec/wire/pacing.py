@@ -10,8 +10,8 @@ from confcodec.wire.rate import PACKET_OVERHEAD
 
 T = TypeVar("T")
 
-HEADROOM = 4.0
-"""Times the rate at which packets leave: a frame in a quarter of the time to the next."""
+HEADROOM = 8.0
+"""Times the rate at which packets leave: a frame in an eighth of the time to the next."""
 AHEAD = 0.002
 """Seconds that packets may leave early: timers are no finer, and each wake costs."""
 
