@@ -120,9 +120,11 @@ async def test_a_slow_watcher_skips_frames_and_holds_nobody_up(
         await asyncio.gather(slow.sees(), quick.sees())
         decode = slow.call._endpoint.decoder.decode
 
-        async def slowly(parts: Sequence[bytes | None]) -> object:
+        async def slowly(
+            parts: Sequence[bytes | None], *, halved: bool = False
+        ) -> object:
             await asyncio.sleep(0.25)
-            return await decode(parts)
+            return await decode(parts, halved=halved)
 
         slow.call._endpoint.decoder.decode = slowly  # type: ignore[method-assign, assignment]
         before = slow.decoded
