@@ -153,7 +153,7 @@ class Call:
 
     def _tell(self) -> None:
         lag = self._lag if self.tells_lag else 0.0
-        # As it travels: in whole milliseconds.
+        # As it travels: in steps of 4 ms.
         report = unpack_report(pack_report(self.log.report(None, lag)))
         self._reports.append((self.now + self.link.impairment.delay, report))
 

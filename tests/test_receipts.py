@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from confcodec.errors import PacketError
 from confcodec.wire.packets import Packet, packetize, wrap_time
 from confcodec.wire.receipts import (
+    LAG_UNIT,
     NO_FRAME,
     ReceiptLog,
     Report,
@@ -15,7 +16,7 @@ from confcodec.wire.receipts import (
 )
 
 U32 = st.integers(0, 2**32 - 1)
-LAG = st.integers(0, 255).map(lambda ms: ms / 1e3)
+LAG = st.integers(0, 255).map(lambda units: LAG_UNIT * units)
 REPORTS = st.builds(
     Report,
     *(st.integers(0, 2**16 - 1), U32, U32, U32, LAG, U32, U32),
@@ -46,7 +47,7 @@ def test_anything_is_a_report_or_raises_packet_error(some: bytes, rest: bytes) -
 def test_a_longer_lag_than_a_byte_holds_is_the_longest() -> None:
     log = ReceiptLog()
     log.note(packet(0), 1, 0.0)
-    assert unpack_report(pack_report(log.report(None, 3.0))).lag == 0.255
+    assert unpack_report(pack_report(log.report(None, 3.0))).lag == 255 * LAG_UNIT
 
 
 def test_a_packet_is_no_report() -> None:

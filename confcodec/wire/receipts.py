@@ -5,8 +5,8 @@ one is made up for by the next:
 
     offset  bytes  field
     0       1      version (high 4 bits, 2), type (low 4 bits, 1)
-    1       1      lag: milliseconds, at most 255, that the receiver may have left packets
-                   waiting because it was busy; the delay may be too long by so much
+    1       1      lag: how long the receiver may have left packets waiting because it was
+                   busy, in units of 4 ms; the delay may be too long by so much
     2       2      base: the sequence number that the first bit of the bitmap stands for
     4       4      frame number decoded or dropped last, 2**32 - 1 before any
     8       4      packets received since the start, low 32 bits
@@ -18,6 +18,7 @@ one is made up for by the next:
     24      32     bitmap: the first bit stands for base, 1 means received
 """
 
+import math
 import struct
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ from confcodec.wire.packets import VERSION, Packet, wrap_time
 
 NO_FRAME = 0xFFFFFFFF
 REPORT_INTERVAL = 0.05
+LAG_UNIT = 0.004
+"""Seconds of lag for each step of its field: up to 1.02 s fit."""
 WINDOW = 256
 """Packets that the bitmap tells of."""
 
@@ -44,7 +47,7 @@ class Report:
     packets: int
     bytes: int
     lag: float
-    """Seconds, in whole milliseconds up to 0.255; see above."""
+    """Seconds, in steps of 0.004 up to 1.02; see above."""
     arrival_us: int
     """When the last packet came, on the receiver's clock."""
     delay_us: int
@@ -61,7 +64,7 @@ def is_report(message: bytes) -> bool:
 
 def pack_report(report: Report) -> bytes:
     """The message that carries `report`."""
-    lag = min(255, round(1e3 * report.lag))
+    lag = min(255, math.ceil(report.lag / LAG_UNIT - 1e-9))
     base = (report.newest - WINDOW + 1) & 0xFFFF
     bitmap = report.received.to_bytes(WINDOW // 8, "big")
     numbers = report.last_frame, report.packets, report.bytes
@@ -86,7 +89,9 @@ def unpack_report(message: bytes) -> Report:
     )
     newest = (base + WINDOW - 1) & 0xFFFF
     received = int.from_bytes(bitmap, "big")
-    return Report(newest, frame, packets, size, lag / 1e3, arrival, delay, received)
+    return Report(
+        newest, frame, packets, size, LAG_UNIT * lag, arrival, delay, received
+    )
 
 
 class ReceiptLog:
