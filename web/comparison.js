@@ -113,7 +113,7 @@ export class Comparison {
     });
     for (const [name, { figure }] of this.#cards) figure.hidden = !drawn.has(name);
     if (live) write($("equal-facts"), EQUAL.facts(frame, live.bytes));
-    write($("equal-note"), note ?? "");
+    write($("equal-note"), note ?? (fair.length < coded.length ? EQUAL.least : ""));
     this.#onshow({ frame, pictures: drawn });
   }
 

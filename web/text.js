@@ -238,11 +238,12 @@ export const frameOf = (frame) => `frame ${count(frame)}`;
 // The cards of the comparison: [name, PSNR, bytes, difference to the live frame].
 export const EQUAL = {
   looked: ({ frame, bytes, psnr_db: psnr }) => `${frameOf(frame)} · ${count(bytes)} bytes · ${fixed(psnr, 2)} dB`,
+  least: "Yellow: at its smallest that format still takes more bytes, so it is out of the contest.",
   facts: (frame, size) => `frame ${count(frame)}, ${count(size)} bytes`,
   card: ({ name: codec, bytes, psnr_db: psnr, live }, reference) => {
     if (codec === "original") return ["Original", "", "uncoded", ""];
     const off = reference && !live ? (100 * (bytes - reference.bytes)) / reference.bytes : 0;
-    const size = off > 0 ? `no smaller: +${off.toFixed(0)} %` : `−${Math.abs(off).toFixed(1)} %`;
+    const size = off > 0 ? `min. +${off.toFixed(0)} %` : `−${Math.abs(off).toFixed(1)} %`;
     const note = live ? "in this call" : size;
     return [shortName(codec), joined([fixed(psnr, 2), "dB"]), `${count(bytes)} B`, note];
   },

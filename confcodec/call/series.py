@@ -8,6 +8,7 @@ WINDOW = 1.0
 """Seconds that live figures are means over."""
 MAX_SAMPLES = 100_000
 """Samples kept for percentiles: the newest; an hour at 30 fps is 108,000."""
+_LEAST_SPAN = 0.25
 
 
 class Series:
@@ -41,7 +42,8 @@ class Series:
     def per_second(self, now: float, started: float) -> tuple[float, float]:
         """(measurements, their sum) per second, over the window or since `started`."""
         self._forget(now)
-        span = min(self._window, max(now - started, 1e-3))
+        # A first frame alone would make a rate of any height.
+        span = min(self._window, max(now - started, _LEAST_SPAN))
         return len(self._recent) / span, sum(value for _, value in self._recent) / span
 
     @property
