@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from confcodec.call.coder import Coder
-from confcodec.call.options import CallOptions
 from confcodec.codec import auto
 from confcodec.codec.auto import keeps_up, load_auto
 from confcodec.codec.codec import Codec, _model_names, codec_of
@@ -106,16 +105,14 @@ def test_weights_given_by_hand_are_no_matter_of_choice(folder: Path) -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.timeout(60)
-async def test_a_call_settles_on_a_codec_before_it_names_one(
+async def test_a_coder_codes_with_the_codec_that_it_has_chosen(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install("rt-s", folder)
     give_time(monkeypatch, 100.0, 2)
     coder = Coder("encode", "cpu-fp32", 1)
     try:
-        options = CallOptions(codec="auto", size=(64, 48))
-        assert (await coder.settle(options)).codec == "rt-s"
-        assert (await coder.settle(CallOptions(codec="jpeg"))).codec == "jpeg"
+        assert await coder.choose((64, 48), 30) == "rt-s"
         async with asyncio.timeout(30):
             coded = await coder.encode("rt-s", picture(48, 64), 30)
         assert codec_of(coded.bitstream) == "rt-s"

@@ -54,7 +54,11 @@ async def side(channel: Channel, codec: str = "jpeg") -> AsyncIterator[Side]:
     sender, receiver = Sender(channel, encoder, settings), Receiver(decoder)
     decoded: asyncio.Queue[ReceivedFrame] = asyncio.Queue()
     receiver.on_decoded = decoded.put_nowait
-    peer = Peer(channel, Hello(VERSION, codec, SIZE, 30), sender, receiver, decoder)
+
+    async def hello() -> Hello:
+        return Hello(VERSION, codec, SIZE, 30)
+
+    peer = Peer(channel, hello, sender, receiver, decoder)
     task = asyncio.create_task(peer.run())
     try:
         yield Side(peer, channel, sender, receiver, settings, decoded, task)

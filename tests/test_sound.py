@@ -228,13 +228,13 @@ async def test_a_beep_comes_with_its_flash(
     watching = replace(SMALL, source=None)
     async with introducer() as link, caller(link, watching) as hearer:
         endpoint = hearer.call._endpoint
-        show = endpoint._show
+        show = endpoint.screen.show
 
         def late(call: int, frame: ReceivedFrame) -> None:
             clapper.show(frame)
             show(call, frame)
 
-        endpoint._show = late  # type: ignore[method-assign]
+        endpoint.screen.show = late  # type: ignore[method-assign]
         async with caller(link, talking):
             async with asyncio.timeout(PATIENCE):
                 while len(clapper.seen) < 7 or len(clapper.heard) < 7:  # noqa: ASYNC110

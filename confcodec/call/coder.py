@@ -5,14 +5,12 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from confcodec.call.options import CallOptions
-from confcodec.codec.auto import load_auto
-from confcodec.codec.codec import AUTO, CODECS, Codec, CodecInfo, codec_of
+from confcodec.codec.codec import CODECS, Codec, CodecInfo, codec_of
 from confcodec.codec.frame import Pixels, check_size
 from confcodec.codec.metrics import psnr
 from confcodec.errors import BitstreamError, ConfcodecError
@@ -73,16 +71,13 @@ class Coder:
         self._warm_sizes: set[tuple[str, tuple[int, int]]] = set()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=role)
 
-    async def settle(self, options: CallOptions) -> CallOptions:
-        """The same options; where they leave the codec open, with one that keeps up here.
+    async def choose(self, size: tuple[int, int], fps: float) -> str:
+        """Load the learned codec that keeps up here with such frames, and name it.
 
         Raises:
             ConfcodecError: no such device, or no learned codec here.
         """
-        if options.codec != AUTO:
-            return options
-        name = await self._run(lambda: self._choose(options.size, options.fps))
-        return replace(options, codec=name)
+        return await self._run(lambda: self._choose(size, fps))
 
     async def load(self, name: str, size: tuple[int, int]) -> CodecInfo:
         """Load a codec and code one frame of (width, height) once, so that no later one waits.
@@ -142,6 +137,8 @@ class Coder:
         return self._codecs[name]
 
     def _choose(self, size: tuple[int, int], fps: float) -> str:
+        from confcodec.codec.auto import load_auto  # with it comes torch, a second
+
         try:
             codec = load_auto(self._device, threads=self._threads, size=size, fps=fps)
         except ValueError as error:

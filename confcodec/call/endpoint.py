@@ -7,29 +7,24 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 from confcodec.call.channel import Channel
 from confcodec.call.coder import Coder
 from confcodec.call.ice import Ice
 from confcodec.call.impair import ImpairedNetwork
-from confcodec.call.newest import NewestQueue
 from confcodec.call.options import CallOptions
 from confcodec.call.peer import Peer
-from confcodec.call.receiver import ReceivedFrame, Receiver
+from confcodec.call.receiver import Receiver
+from confcodec.call.screen import Screen
 from confcodec.call.send_settings import SendSettings
 from confcodec.call.sender import Sender
 from confcodec.call.sharing import SharedEncoder
 from confcodec.call.sound import Sound, SoundLink, SoundTrack
-from confcodec.codec.codec import CodecInfo
+from confcodec.codec.codec import AUTO, CodecInfo
 from confcodec.codec.frame import Frame
 from confcodec.errors import CaptureError, ConfcodecError
 from confcodec.media.capture import Source, open_source
-from confcodec.media.render import Sink, open_sink
 from confcodec.wire.feedback import VERSION, Hello, MediaState
-
-SINK_QUEUE = 8
-"""Decoded frames that may wait for a slow sink."""
 
 
 class Endpoint:
@@ -53,12 +48,13 @@ class Endpoint:
         """Set once `start` is done: calls can be taken up."""
         self.loaded = asyncio.Event()
         """Set once the codec can encode, or decode where nothing is sent."""
+        self._settled = asyncio.Event()
+        """Set once it is known which codec that will be."""
         self.on_loaded: Callable[[], None] = lambda: None
         self.watchers: set[Sender] = set()
         """Where else they go."""
         self.on_captured: Callable[[Frame], None] = lambda _frame: None
-        self.sink_closed = asyncio.Event()
-        """Set when the user has closed the window."""
+        self.screen = Screen(options.sink, options.size, options.fps)
         threads = options.codec_threads
         self.decoder = Coder("decode", options.device, threads)
         self._encoder = Coder("encode", options.device, threads)
@@ -66,15 +62,10 @@ class Endpoint:
         self.sound = Sound(options.audio, options.speaker, muted=options.muted)
         self.network = ImpairedNetwork(phases=options.net)
         self._capture_pool = ThreadPoolExecutor(1, thread_name_prefix="capture")
-        self._sink_pool = ThreadPoolExecutor(1, thread_name_prefix="sink")
-        self._sink: Sink | None = None
-        self._sink_call = 0
-        self._calls = 0
         self._captured = 0
         self._steady = asyncio.Event()
         """Clear while one source takes the place of another."""
         self._steady.set()
-        self._shown: NewestQueue[tuple[int, ReceivedFrame]] = NewestQueue(SINK_QUEUE)
 
     async def start(self) -> None:
         """Open source and sink; the codec is loaded by `run`.
@@ -83,19 +74,12 @@ class Endpoint:
             CaptureError: the source cannot be opened.
             ConfcodecError: the sink cannot.
         """
-        loop = asyncio.get_running_loop()
-        options = self.options = await self._encoder.settle(self.options)
-        self.settings.codec = options.codec
+        loop, options = asyncio.get_running_loop(), self.options
         if (spec := options.source) is not None:
             self.source = await loop.run_in_executor(
                 self._capture_pool, open_source, spec, options.size, options.fps
             )
-        if self._records and not Path(options.sink).parent.is_dir():
-            raise ConfcodecError(
-                f"there is no folder for --sink {options.sink}; make it first"
-            )
-        if not self._records:
-            self._sink = await self._open_sink(0)
+        await self.screen.open()
         self.started.set()
 
     def channel(self, ice: Ice, *, hears: bool = True) -> Channel:
@@ -115,14 +99,11 @@ class Endpoint:
         """
         receiver, sender = Receiver(self.decoder), None
         if shows:
-            self._calls += 1
-            call = self._calls
-            receiver.on_decoded = lambda frame: self._show(call, frame)
+            call = self.screen.new_call()
+            receiver.on_decoded = lambda frame: self.screen.show(call, frame)
         if self.source:
             sender = Sender(channel, self._shared.share(), self.settings)
-        codec = self.settings.codec if sender else None
-        hello = Hello(VERSION, codec, self.options.size, self.options.fps)
-        peer = Peer(channel, hello, sender, receiver, self.decoder)
+        peer = Peer(channel, self._hello, sender, receiver, self.decoder)
         peer.tells = self.media
         if channel.hears:
             track = channel.sound if isinstance(channel.sound, SoundTrack) else None
@@ -136,8 +117,7 @@ class Endpoint:
 
     def delegate_sink(self) -> str:
         """The --sink for a call whose frames another process decodes."""
-        self._calls += 1
-        return self._sink_spec(self._calls)
+        return self.screen.spec_of(self.screen.new_call())
 
     def options_in_use(self) -> CallOptions:
         """The options with what became of them: the source that opened, the settings now."""
@@ -183,6 +163,7 @@ class Endpoint:
             raise
         finally:
             self._steady.set()
+        await self._settled.wait()
         await self._encoder.load(self.settings.codec, size)
 
     async def run(self) -> None:
@@ -194,7 +175,7 @@ class Endpoint:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._load())
-                group.create_task(self._show_all())
+                group.create_task(self.screen.run())
                 group.create_task(self.network.run())
                 if self.source:
                     group.create_task(self._capture())
@@ -206,10 +187,8 @@ class Endpoint:
         loop = asyncio.get_running_loop()
         if self.source:
             await loop.run_in_executor(self._capture_pool, self.source.close)
-        if self._sink:
-            await loop.run_in_executor(self._sink_pool, self._sink.close)
-        for pool in (self._capture_pool, self._sink_pool):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._capture_pool.shutdown(wait=False, cancel_futures=True)
+        await self.screen.close()
         await self.sound.close()
         await self._encoder.close()
         await self.decoder.close()
@@ -217,9 +196,20 @@ class Endpoint:
     async def _load(self) -> None:
         """Load and warm the codec, while others already look for each other."""
         coder = self._encoder if self.source else self.decoder
-        self.info = await coder.load(self.settings.codec, self.options.size)
+        settings, size = self.settings, self.options.size
+        if settings.codec == AUTO:
+            chosen = await coder.choose(size, settings.fps)
+            settings.codec = chosen if settings.codec == AUTO else settings.codec
+        self._settled.set()
+        self.info = await coder.load(settings.codec, size)
         self.loaded.set()
         self.on_loaded()
+
+    async def _hello(self) -> Hello:
+        """What to greet a peer with, once it is known."""
+        await self._settled.wait()
+        codec, options = self.settings.codec if self.source else None, self.options
+        return Hello(VERSION, codec, options.size, options.fps)
 
     async def _open(
         self,
@@ -260,41 +250,3 @@ class Endpoint:
             for sender in (self.sender, *self.watchers):
                 if sender:
                     sender.offer(frame)
-
-    async def _show_all(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            call, frame = await self._shown.get()
-            if self._sink is None or (self._records and call != self._sink_call):
-                self._sink, self._sink_call = await self._open_sink(call), call
-            sink, pixels = self._sink, frame.decoded.pixels
-            await loop.run_in_executor(
-                self._sink_pool, sink.show, pixels, frame.capture_time
-            )
-            if sink.closed:
-                self.sink_closed.set()
-
-    def _show(self, call: int, frame: ReceivedFrame) -> None:
-        self._shown.put((call, frame))
-
-    @property
-    def _records(self) -> bool:
-        return self.options.sink not in ("window", "auto", "null")
-
-    def _sink_spec(self, call: int) -> str:
-        """The sink of that call: the second recording must not overwrite the first."""
-        path = Path(self.options.sink)
-        later = self._records and call > 1
-        return (
-            str(path.with_stem(f"{path.stem}-{call}")) if later else self.options.sink
-        )
-
-    async def _open_sink(self, call: int) -> Sink:
-        old, spec, options = self._sink, self._sink_spec(call), self.options
-
-        def reopen() -> Sink:
-            if old:
-                old.close()
-            return open_sink(spec, options.size, options.fps)
-
-        return await asyncio.get_running_loop().run_in_executor(self._sink_pool, reopen)

@@ -99,7 +99,7 @@ class Call:
         stop: asyncio.Event,
     ) -> None:
         """Be in the call, over as many connections as it takes."""
-        ends = (side, stop, self._endpoint.sink_closed)
+        ends = (side, stop, self._endpoint.screen.closed)
         lost: Connection | None = None
         while True:
             connection = await self._meet(meeting, lost, ends)

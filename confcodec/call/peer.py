@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiortc import MediaStreamTrack
 
@@ -50,7 +50,7 @@ class Peer:
     def __init__(
         self,
         channel: Channel,
-        hello: Hello,
+        hello: Callable[[], Awaitable[Hello]],
         sender: Sender | None,
         receiver: Receiver,
         decoder: Coder,
@@ -108,7 +108,6 @@ class Peer:
             opening.result()
             self._heard = time.monotonic()
             self.opened.set()
-            self._send(self._hello)
             return await self._serve()
         finally:
             opening.cancel()
@@ -126,6 +125,7 @@ class Peer:
     async def _serve(self) -> str:
         jobs = [
             self._lag.run(),
+            self._greet(),
             self._heartbeat(),
             self._reports(),
             self._watch(),
@@ -247,6 +247,9 @@ class Peer:
             case Bye():
                 self._parted.set()
                 self._end("bye")
+
+    async def _greet(self) -> None:
+        self._send(await self._hello())
 
     async def _prepare(self) -> None:
         """Load what the peer will send with; then say so."""

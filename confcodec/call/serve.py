@@ -122,7 +122,7 @@ class Server:
             await first(host.endpoint.loaded, side, calls, stop)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._options.seconds):
-                    await first(side, calls, stop, host.endpoint.sink_closed)
+                    await first(side, calls, stop, host.endpoint.screen.closed)
             host.stop()
             await first(side, calls)
             for task in (side, calls):
