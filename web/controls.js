@@ -1,7 +1,7 @@
 // What a person sets: quality and codec. The server's state is the truth (another page may change it); a control
 // shows its own wish only while it is being moved, or until the server has answered.
 
-import { COPIED, codecName, switchingTo } from "./text.js";
+import { CHOOSING, COPIED, codecName, switchingTo } from "./text.js";
 
 const DEBOUNCE = 80; // ms between moving the slider and asking the server
 const ANSWER = 1500; // ms within which the server's state should follow a wish
@@ -72,7 +72,8 @@ export class CodecControl {
     }
     if (this.#wish !== null && codec !== this.#wish) return;
     this.giveUp();
-    this.#select.value = codec;
+    this.#select.value = codec; // not in the list: the server has yet to choose
+    if (this.#select.selectedIndex < 0) this.#note.textContent = CHOOSING;
   }
 
   // The server will not fulfil the wish: an error, or a lost connection.

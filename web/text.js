@@ -79,6 +79,7 @@ const CODECS = {
 export const shortName = (codec) => (CODECS[codec] ?? codec).split(":")[0];
 export const codecName = (codec) => CODECS[codec] ?? codec;
 export const switchingTo = (codec) => `Switching to ${codecName(codec)}`;
+export const CHOOSING = "Choosing the codec that this machine keeps up with";
 
 export const COPIED = { yes: "Copied", no: "Select and copy by hand" };
 
