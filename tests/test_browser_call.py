@@ -29,6 +29,9 @@ VIOLATIONS = """async () => {
 }"""
 
 
+SIZE = (640, 480)
+
+
 def area(page: Page, name: str) -> float:
     box = page.locator(name).bounding_box()
     assert box
@@ -46,6 +49,18 @@ def test_swapping_makes_the_small_picture_the_large_one(page: Page, by: str) -> 
         page.locator("#original-picture").click()
     assert area(page, "#original") > 4 * area(page, "#decoded")
     keep(page, "swapped")
+
+
+def test_the_cameras_picture_is_sent_no_larger_than_it_is_drawn(page: Page) -> None:
+    width = partial(page.evaluate, "document.getElementById('original').width")
+    wait_until(page, lambda: width() == SIZE[0] // 2)
+    page.keyboard.press("s")
+    wait_until(page, lambda: width() == SIZE[0])
+    page.keyboard.press("s")
+    wait_until(page, lambda: width() == SIZE[0] // 2)
+    page.keyboard.press("l")
+    wait_until(page, lambda: width() == SIZE[0])
+    expect(page.locator("#original-facts")).to_contain_text("640 \u00d7 480")
 
 
 def test_full_screen_comes_and_goes(page: Page) -> None:

@@ -39,6 +39,7 @@ def frozen_pictures() -> list[bytes]:
     return [
         pictures.pack(Picture(ORIGINAL, 42, 1_500_000, b"\xff\xd8\xff")),
         pictures.pack(Picture(DECODED, 2**32 - 1, 2**40, b"\xff")),
+        pictures.pack(Picture(ORIGINAL, 43, 1_533_333, b"\xff\xd8", halved=True)),
     ]
 
 

@@ -4,6 +4,7 @@ import { Actions } from "./actions.js";
 import { judge } from "./badge.js";
 import { BrowserCamera } from "./browser-camera.js";
 import { ALL, FEW, Figures } from "./figures.js";
+import { Fit } from "./fit.js";
 import { NONE } from "./format.js";
 import { Impair } from "./impair.js";
 import { Invite } from "./invite.js";
@@ -42,7 +43,11 @@ class Page {
     () => viewUrl(location, this.#token, "laboratory"),
     (picture) => this.#looked(picture),
   );
-  #layout = new Layout((view) => this.#laboratory.show(view === "laboratory" && this.#connection !== "left"));
+  #fit = new Fit($("original"), () => this.#layout.view !== "call", (small) => this.#send({ type: "small", on: small }));
+  #layout = new Layout((view) => {
+    this.#laboratory.show(view === "laboratory" && this.#connection !== "left");
+    this.#fit.check();
+  });
   #few = new Figures($("strip"), FEW, "strip");
   #all = new Figures($("figures"), ALL, "figure");
   #camera = new BrowserCamera((sdp) => this.#view.ask({ type: "camera", sdp }, "camera"));
@@ -101,6 +106,7 @@ class Page {
 
   #connect() {
     this.#show("connecting");
+    this.#fit.reset();
     const view = new View(viewUrl(location, this.#token));
     this.#view = view;
     view.addEventListener("message", ({ detail }) => this.#read(detail));
@@ -125,6 +131,7 @@ class Page {
     this.#stage.paired = this.#laboratory.paired = state.peer !== "remote";
     this.#show(text.CONNECTION[state.state] ? state.state : "connecting");
     this.#notice(state.source_note ?? "");
+    this.#fit.follow(state.size[0]);
     this.#setup.follow(state);
     this.#actions.follow(state);
     this.#impair.follow(state);

@@ -151,5 +151,6 @@ export function paint(canvas, { picture, bitmap }) {
 }
 
 function describe({ picture, bitmap }) {
-  return { number: picture.number, width: bitmap.width, height: bitmap.height };
+  const times = picture.halved ? 2 : 1;
+  return { number: picture.number, width: times * bitmap.width, height: times * bitmap.height };
 }

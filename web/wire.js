@@ -1,7 +1,7 @@
 // The bytes this page reads, mirrored field by field from the Python side.
 //
 //   picture message, server to page, 16 bytes and then a picture file     ('!BBHIQ')
-//     kind u8 | format u8 | reserved u16 | frame number u32 | capture time u64, microseconds
+//     kind u8 | format u8 | flags u16, bit 0: halved | frame number u32 | capture time u64, microseconds
 //
 //   packet on the media channel, peer to peer, 32 bytes and then payload   ('!BBBBIHHHHIIII')
 //     version and type u8 | flags u8 | slice u8 | slices u8 | frame u32 | sequence u16 | index u16 | k u16 | n u16 |
@@ -17,7 +17,7 @@ export const DECODED = 2;
 const PICTURE_HEADER = 16;
 const MEDIA_TYPES = new Map([[1, "image/jpeg"]]);
 
-// A picture message as {kind, mediaType, number, captureTime in seconds, bytes}; bytes are a view, not a copy.
+// A picture message as {kind, mediaType, halved, number, captureTime in seconds, bytes}; bytes are a view, not a copy.
 export function parsePicture(buffer) {
   if (buffer.byteLength <= PICTURE_HEADER) {
     throw new WireError(`a picture message of ${buffer.byteLength} bytes has no picture`);
@@ -30,6 +30,7 @@ export function parsePicture(buffer) {
   return {
     kind,
     mediaType,
+    halved: (view.getUint16(2) & 1) === 1, // the frame is twice as wide and high
     number: view.getUint32(4),
     captureTime: Number(view.getBigUint64(8)) / 1e6,
     bytes: new Uint8Array(buffer, PICTURE_HEADER),

@@ -4,7 +4,8 @@ server -> page  state: on connecting and whenever it changes; stats: four times 
 page -> server  {"type": "set", "quality": 0..63}, {"type": "set", "bitrate": bits/s},
                 {"type": "set", "mode": "auto"}, {"type": "set", "codec": name},
                 {"type": "set", "microphone": true or false},
-                {"type": "ack", "kind": kind of picture, "frame": number}
+                {"type": "ack", "kind": kind of picture, "frame": number},
+                {"type": "small", "on": whether half the camera's width and height will do}
 """
 
 from __future__ import annotations
@@ -103,6 +104,8 @@ async def obey(host: Host, page: Page, text: str) -> None:
         match message:
             case {"type": "ack"}:
                 page.acknowledge(*read_ack(message))
+            case {"type": "small", "on": bool(on)}:
+                page.small = on
             case {"type": "set", "mode": "auto"}:
                 host.endpoint.settings.mode = "auto"
                 host.views.text(state_message(host))

@@ -25,6 +25,7 @@ from aiohttp import web
 from confcodec.call.newest import NewestQueue
 from confcodec.call.receiver import ReceivedFrame
 from confcodec.codec.frame import Frame, Pixels
+from confcodec.media.scale import can_halve, halve
 from confcodec.wire.pictures import DECODED, ORIGINAL, Picture, pack
 
 MAX_AHEAD = 4
@@ -52,12 +53,15 @@ class Shot:
     """The whole picture message, where `pixels` is None."""
 
 
-def code_shot(shot: Shot) -> bytes:
-    """The picture message of a shot."""
-    if shot.pixels is None:
+def code_shot(shot: Shot, *, halved: bool = False) -> bytes:
+    """The picture message of a shot, where possible at half its width and height if `halved`."""
+    pixels = shot.pixels
+    if pixels is None:
         return shot.message
+    halved = halved and can_halve(pixels)
+    jpeg = jpeg_of(halve(pixels) if halved else pixels)
     capture_us = max(0, round(shot.capture_time * 1e6))
-    return pack(Picture(shot.kind, shot.number, capture_us, jpeg_of(shot.pixels)))
+    return pack(Picture(shot.kind, shot.number, capture_us, jpeg, halved))
 
 
 def jpeg_of(pixels: Pixels) -> bytes:
@@ -80,6 +84,8 @@ class Page:
     """One connected browser."""
 
     def __init__(self, socket: web.WebSocketResponse) -> None:
+        self.small = False
+        """Originals are drawn so small that half their width and height will do."""
         self._socket = socket
         self._outbox: asyncio.Queue[str | bytes] = asyncio.Queue(64)
         self._ahead: dict[int, dict[int, float]] = {ORIGINAL: {}, DECODED: {}}
@@ -159,8 +165,9 @@ class Views:
         try:
             while True:
                 shots = await self._jobs.get()
+                small = all(page.small for page in self.pages)
                 messages = [
-                    await loop.run_in_executor(self._pool, code_shot, shot)
+                    await loop.run_in_executor(self._pool, _code, shot, small)
                     for shot in shots
                 ]
                 for page in self.pages:
@@ -173,6 +180,10 @@ class Views:
 
     def _wanted(self, kind: int) -> bool:
         return any(page.has_room(kind) for page in self.pages)
+
+
+def _code(shot: Shot, small: bool) -> bytes:
+    return code_shot(shot, halved=small and shot.kind == ORIGINAL)
 
 
 def read_ack(message: Mapping[str, object]) -> tuple[int, int | None]:

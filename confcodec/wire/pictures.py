@@ -5,7 +5,7 @@ All numbers in network byte order.
     offset  bytes  field
     0       1      kind: 1 original, 2 decoded
     1       1      format: 1 JPEG
-    2       2      0
+    2       2      flags: bit 0, the picture has half the width and height of the frame
     4       4      frame number
     8       8      capture time, microseconds of the capturing machine's clock
     16             the picture file
@@ -39,14 +39,14 @@ class Picture:
     capture_us: int
     """Microseconds of the capturing machine's clock."""
     jpeg: bytes
+    halved: bool = False
+    """It has half the width and height of the frame."""
 
 
 def pack(picture: Picture) -> bytes:
     """The message that carries `picture`."""
-    return (
-        _HEADER.pack(picture.kind, _JPEG, 0, picture.frame, picture.capture_us)
-        + picture.jpeg
-    )
+    p = picture
+    return _HEADER.pack(p.kind, _JPEG, p.halved, p.frame, p.capture_us) + p.jpeg
 
 
 def unpack(message: bytes) -> Picture:
@@ -59,7 +59,8 @@ def unpack(message: bytes) -> Picture:
         raise PacketError(
             f"a picture message has {_HEADER.size + 1} to {MAX_PICTURE} bytes"
         )
-    kind, form, _zero, frame, capture_us = _HEADER.unpack_from(message)
+    kind, form, flags, frame, capture_us = _HEADER.unpack_from(message)
     if kind not in (ORIGINAL, DECODED) or form != _JPEG:
         raise PacketError(f"picture of unknown kind {kind} or format {form}")
-    return Picture(kind, frame, capture_us, message[_HEADER.size :])
+    jpeg = message[_HEADER.size :]
+    return Picture(kind, frame, capture_us, jpeg, bool(flags & 1))

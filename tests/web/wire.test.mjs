@@ -50,6 +50,7 @@ test("the picture messages that Python writes are read", () => {
     const picture = parsePicture(buffer(hex));
     assert.equal(picture.kind, fields.kind);
     assert.equal(picture.number, fields.frame);
+    assert.equal(picture.halved, fields.halved);
     assert.equal(picture.captureTime, fields.capture_us / 1e6);
     assert.deepEqual(picture.bytes, new Uint8Array(buffer(fields.jpeg)));
   }
