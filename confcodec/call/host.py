@@ -30,13 +30,7 @@ from confcodec.call.receiver import ReceivedFrame
 from confcodec.call.reception import Desk
 from confcodec.call.recorder import Recorder
 from confcodec.call.report import Report, make_report
-from confcodec.call.rooms import (
-    DEFAULT_ROOM,
-    LOOPBACK,
-    REMOTE,
-    WATCHER,
-    room_full,
-)
+from confcodec.call.rooms import DEFAULT_ROOM, LOOPBACK, REMOTE, WATCHER, room_full
 from confcodec.call.stats import ReceiveStats
 from confcodec.call.views import Views, decoded_shot, original_shot
 from confcodec.call.watchers import Watchers
@@ -66,8 +60,13 @@ class Host:
     """Everything `serve` keeps besides its web server."""
 
     def __init__(
-        self, options: CallOptions, desk: Desk | None = None, room: str = DEFAULT_ROOM
+        self,
+        options: CallOptions,
+        desk: Desk | None = None,
+        room: str = DEFAULT_ROOM,
+        spare: subprocess.Popen[bytes] | None = None,
     ) -> None:
+        """`spare` is a loopback child that is there already."""
         self.endpoint = Endpoint(options)
         self.desk = desk or Desk()
         self.room = self.desk.host_room(room)
@@ -82,8 +81,7 @@ class Host:
         """One for each call that came about."""
         self.sending = asyncio.Event()
         """Set while the present peer takes frames."""
-        self.spare: subprocess.Popen[bytes] | None = None
-        """A loopback child that is there already."""
+        self._spare = spare
         self.state = "waiting"
         """waiting, loopback, connected or lost."""
         self.kind: str | None = None
@@ -109,11 +107,8 @@ class Host:
         Raises:
             RefusedError: somebody else is in one.
         """
-        if (
-            kind == REMOTE
-            and self._guest not in (None, member)
-            and self.state != "lost"
-        ):
+        taken = self._guest not in (None, member) and self.state != "lost"
+        if kind == REMOTE and taken:
             raise room_full()
 
     def take(self, channel: Channel, kind: str, member: str, number: int = 0) -> None:
@@ -187,7 +182,7 @@ class Host:
         self.child = ChildFigures()
         interrupts = (self._arrived[REMOTE], self._stopping)
         sink = self.endpoint.delegate_sink()
-        spare, self.spare = self.spare, None
+        spare, self._spare = self._spare, None
         process = spare or start_child(self.endpoint.options, sink)
         async with child(process, f"{base}#{self.desk.loopback_token}") as exited:
             try:

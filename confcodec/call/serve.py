@@ -73,8 +73,7 @@ class Server:
             if reach.introduce:
                 await self._introduce(stack, desk, room, stop, announce)
                 return
-            host = Host(self._options, desk, room)
-            host.spare = self._spare
+            host = Host(self._options, desk, room, self._spare)
             self._reports = host.reports
             base = host.base = await self._listen(stack, make_app(host))
             stack.push_async_callback(host.endpoint.close)
