@@ -46,7 +46,7 @@ def test_both_pictures_move(page: Page) -> None:
 def test_both_pictures_show_the_same_frame_and_look_alike_but_not_the_same(
     page: Page,
 ) -> None:
-    page.keyboard.press("l")  # where every pixel is wanted; the call view's small one has half
+    page.keyboard.press("l")  # the call view's small picture has half the width
     wait_until(page, lambda: page.evaluate(COMPARE)["bytes"] == [640 * 480 * 4] * 2)
     for _ in range(5):
         shown = page.evaluate(COMPARE)
