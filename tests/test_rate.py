@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from confcodec.call.sender import OVERFLOW
 from confcodec.wire.budget import STEPS, WHOLE, Budget, Loss, video_bytes
 from confcodec.wire.emulator import CLEAN, Impairment, Link
 from confcodec.wire.fec import redundancy
@@ -145,11 +144,8 @@ class Call:
             self._lag = 0.0
         while self._reports and self._reports[0][0] <= self.now:
             report = self._reports.pop(0)[1]
-            before = self.rate.congested
             self.rate.report(report, 2 * delay, self.now)
-            if self.rate.congested > before:
-                self.loss.forget(OVERFLOW)
-            self.loss.push(report, counts=not self.rate.congested)
+            self.loss.push(report, congested=self.rate.congested)
 
     def _tell(self) -> None:
         lag = self._lag if self.tells_lag else 0.0

@@ -37,8 +37,6 @@ PSNR_INTERVALS = (0.25, 2.0)
 """Seconds between two measurements of the PSNR, at least and at most."""
 PSNR_SHARE = 0.01
 """Share of the encoder's time that they should take; each costs a synthesis."""
-OVERFLOW = 100
-"""Packets before a queue is noticed whose loss tells nothing of the line: the queue was full."""
 FIRST_QUALITY = 12
 """Of the first frame where quality is chosen: what a picture will cost is not known yet."""
 
@@ -93,11 +91,8 @@ class Sender:
             report: of the peer.
             lag: seconds that packets may have waited on this machine lately.
         """
-        before = self.controller.congested
         self.controller.report(report, self.clock.shortest, time.monotonic(), lag)
-        if self.controller.congested > before:
-            self._outbox.loss.forget(OVERFLOW)
-        self._outbox.loss.push(report, counts=not self.controller.congested)
+        self._outbox.loss.push(report, congested=self.controller.congested)
         self.stats.loss = self._outbox.loss.loss
         self.stats.target = self.controller.rate
         self.stats.queue_delay = self.controller.queue_delay

@@ -9,7 +9,7 @@ from confcodec import __version__
 from confcodec.call.series import Drops, Series, milliseconds, rounded
 
 PSNR_WINDOW = 2.5
-"""The same for the PSNR, which is measured more seldom."""
+"""Seconds that the live PSNR is a mean over; it is measured more seldom than the rest."""
 
 FRAMES = 24
 """Frames of which a page is told the figures one by one: more than it misses between two messages."""

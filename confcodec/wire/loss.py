@@ -9,6 +9,8 @@ MARGIN = 8
 """Packets that later ones may overtake before they count as lost."""
 WINDOW = 600
 """Packets that the figures are means over: a few seconds."""
+OVERFLOW = 100
+"""Packets before a queue is noticed whose loss tells nothing of the line: the queue was full."""
 
 
 class LossMeter:
@@ -16,15 +18,20 @@ class LossMeter:
 
     def __init__(self, window: int = WINDOW) -> None:
         self._next: int | None = None
+        self._congested = False
         self._lost: deque[bool] = deque(maxlen=window)
 
-    def push(self, report: Report, *, counts: bool = True) -> None:
+    def push(self, report: Report, *, congested: bool = False) -> None:
         """Take a report; packets that earlier ones told of count once.
 
         Args:
             report: of the receiver.
-            counts: False passes over all packets so far, whatever became of them.
+            congested: a queue on the way is too long. What is lost then, and was lost
+                shortly before that was noticed, the queue dropped: it does not count.
         """
+        if congested and not self._congested:
+            self.forget(OVERFLOW)
+        self._congested = congested
         if not report.packets:
             return
         last = (report.newest - MARGIN) & 0xFFFF
@@ -34,7 +41,7 @@ class LossMeter:
         count = (last - self._next + 1) & 0xFFFF
         if count > 0x8000:  # an old report, overtaken
             return
-        if not counts:
+        if congested:
             self._next = (report.newest + 1) & 0xFFFF
             return
         self._next = (last + 1) & 0xFFFF
