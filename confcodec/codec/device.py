@@ -1,6 +1,5 @@
 """Where the transforms run, and in which number format: measured, not guessed."""
 
-import copy
 import ctypes
 import logging
 import sys
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
-from torch import nn
+import torch.nn.functional as F
 
 logger = logging.getLogger(__name__)
 
@@ -62,9 +61,8 @@ def choose_device(name: str) -> Device:
         raise ValueError(
             f"no device {name!r}; choose auto, cpu, cpu-fp32, cpu-bf16 or cuda"
         )
-    # bf16 crawls without AVX512-BF16 or AMX.
     seconds = _layer_seconds(torch.float32, torch.bfloat16)
-    faster = min(seconds, key=lambda dtype: seconds[dtype])
+    faster = _fastest(seconds)
     logger.info(
         "CPU transforms in %s: 1x1 layer on one thread takes %.2f ms in fp32, %.2f ms in bf16",
         _DTYPE_NAMES[faster],
@@ -72,6 +70,13 @@ def choose_device(name: str) -> Device:
         1e3 * seconds[torch.bfloat16],
     )
     return Device(torch.device("cpu"), faster, seconds[faster])
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """What training runs under: products in bf16 where the device is faster in it, else in fp32."""
+    seconds = _layer_seconds(torch.float32, torch.bfloat16)
+    wanted = device.type != "cpu" or _fastest(seconds) == torch.bfloat16
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
 
 
 def keep_memory() -> None:
@@ -89,21 +94,27 @@ def keep_memory() -> None:
         libc.mallopt(trim_threshold, (1 << 31) - 1)
 
 
+def _fastest(seconds: dict[torch.dtype, float]) -> torch.dtype:
+    # bf16 crawls without AVX512-BF16 or AMX: ten times as slow as fp32.
+    return min(seconds, key=lambda dtype: seconds[dtype])
+
+
 @cache
 @torch.inference_mode()
 def _layer_seconds(*dtypes: torch.dtype) -> dict[torch.dtype, float]:
     """Time a layer like the codec's in these formats, on one thread; once in a process."""
-    layer = nn.Conv2d(128, 128, 1)
+    # Of zeros: random weights would shift the random numbers of a training step under way.
+    weight, bias = torch.zeros(128, 128, 1, 1), torch.zeros(128)
     x = torch.zeros(1, 128, 60, 80).contiguous(memory_format=torch.channels_last)
-    cases = [(dtype, copy.deepcopy(layer).to(dtype), x.to(dtype)) for dtype in dtypes]
+    cases = [(x.to(dtype), weight.to(dtype), bias.to(dtype)) for dtype in dtypes]
     seconds = dict.fromkeys(dtypes, float("inf"))
     threads = torch.get_num_threads()
     # Several threads wait for each other where others are at work, and that would be measured.
     torch.set_num_threads(1)
     for _ in range(8):
-        for dtype, typed, typed_x in cases:
+        for dtype, case in zip(dtypes, cases, strict=True):
             began = time.perf_counter()
-            typed(typed_x)
+            F.conv2d(*case)
             seconds[dtype] = min(seconds[dtype], time.perf_counter() - began)
     torch.set_num_threads(threads)
     return seconds

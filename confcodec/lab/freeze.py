@@ -17,6 +17,7 @@ from rich.progress import track
 from confcodec.codec.bands import compress, to_bands
 from confcodec.codec.cae import CaeModel
 from confcodec.codec.codec import QUALITIES
+from confcodec.codec.device import mixed_precision
 from confcodec.codec.entropy import TOTAL, IntArray, Tables
 from confcodec.codec.rt import RtModel, row_scale, to_model
 from confcodec.codec.scales import ROWS, Z_MAX
@@ -90,7 +91,7 @@ def _count(
     z_counts: FloatArray,
 ) -> None:
     levels = torch.full((x.shape[0],), float(quality))
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed_precision(x.device):
         y = model.analysis(x, model.analysis.gain8(levels)).float() * model.gain_y(
             levels
         )

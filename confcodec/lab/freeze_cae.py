@@ -17,6 +17,7 @@ from torch import Tensor
 from confcodec.codec.cae import CaeModel
 from confcodec.codec.cae_weights import save_cae_weights
 from confcodec.codec.codec import QUALITIES
+from confcodec.codec.device import mixed_precision
 from confcodec.codec.entropy import RowArray, Tables
 from confcodec.codec.scales import FIRST_CODED, ROWS, Z_MAX
 from confcodec.codec.spreads import (
@@ -83,7 +84,7 @@ def gather_spreads(
     batched = []
     for _ in track(range(batches), "coding pictures", console=console):
         x = patches.batch(8, generator).float() / 255
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision(x.device):
             batched.append((model.analysis(x).float() * model.mask).half())
     y = torch.cat(batched)
     spreads = _fit_spreads(model, y, console)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from confcodec.codec.cae import CaeModel
 from confcodec.codec.codec import QUALITIES
-from confcodec.codec.device import keep_memory
+from confcodec.codec.device import keep_memory, mixed_precision
 from confcodec.codec.rt import RtModel, to_model
 from confcodec.errors import ConfcodecError
 from confcodec.lab.checkpoint import (
@@ -227,7 +227,7 @@ def backward(
     quality = quality.to(device)
     _let_in(settings, state)
     state.model.train()
-    with torch.autocast(device.type, torch.bfloat16):
+    with mixed_precision(device):
         out = state.model(x, quality)
     loss = rate_distortion(x, out, quality)
     state.optimizer.zero_grad(set_to_none=True)

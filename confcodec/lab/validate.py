@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from confcodec.codec.bands import STRIDE
+from confcodec.codec.device import mixed_precision
 from confcodec.codec.rt import RtOutput, to_model, to_pixels
 from confcodec.lab.data import to_batch
 from confcodec.lab.distributed import Group
@@ -54,7 +55,7 @@ def reconstruct(model: Model, x: Tensor, quality: float) -> tuple[Tensor, RtOutp
     height, width = x.shape[2:]
     padded = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
     levels = torch.tensor([float(quality)], device=x.device)
-    with torch.autocast(x.device.type, torch.bfloat16):
+    with mixed_precision(x.device):
         out = model(to_model(padded), levels)
     x_hat = to_pixels(out.x_hat)[:, :, :height, :width].clamp(0, 1)
     return (x_hat * 255).round() / 255, out
