@@ -40,7 +40,8 @@ def forget() -> object:
 
 def give_time(monkeypatch: pytest.MonkeyPatch, seconds: float, cores: int) -> None:
     """Let `rt` seem to take about so long for 640x480, on so many cores."""
-    device = Device(torch.device("cpu"), torch.float32, seconds / 25)
+    layer = (seconds - 0.0105) / 12
+    device = Device(torch.device("cpu"), torch.float32, layer)
     monkeypatch.setattr(auto, "choose_device", lambda _: device)
     monkeypatch.setattr("os.cpu_count", lambda: cores)
 

@@ -15,10 +15,13 @@ SHARE = 0.8
 CORES_SHARE = 0.5
 """Of the processor that both may take; the rest is for the call itself and a browser."""
 
-_LAYERS = (25.0, 24.0)
-"""Encoding and decoding 640x480 with `rt`, in times of the layer that `choose_device` has timed.
+_REST = 0.0105
+"""Seconds of encoding or decoding 640x480 with `rt` that are alike on all machines measured."""
+_LAYERS = (12.0, 10.6)
+"""The rest of encoding, of decoding, in times of the layer that `choose_device` has timed.
 
-20.0 and 19.1 ms where it takes 0.80 ms (`bench --no-network --threads 1`, bf16).
+A line through two machines (`bench --no-network --threads 1`): 20.0 and 19.1 ms where the layer
+takes 0.80 ms (bf16), 45.1 and 41.0 ms where it takes 2.87 ms (fp32, AVX2 alone).
 """
 _MEASURED_SIZE = 640 * 480
 
@@ -50,8 +53,8 @@ def load_auto(
     if others:
         layer = choose_device(device).layer_seconds
         if layer is not None:
-            scale = layer * size[0] * size[1] / _MEASURED_SIZE
-            encode, decode = (scale * layers for layers in _LAYERS)
+            scale = size[0] * size[1] / _MEASURED_SIZE
+            encode, decode = (scale * (_REST + n * layer) for n in _LAYERS)
             fits = keeps_up(encode, decode, fps, threads or 1, os.cpu_count() or 1)
             logger.info(
                 "%s would take about %.0f and %.0f ms to encode and decode %dx%d: %s",
