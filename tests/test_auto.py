@@ -40,7 +40,7 @@ def forget() -> object:
 
 def give_time(monkeypatch: pytest.MonkeyPatch, seconds: float, cores: int) -> None:
     """Let `rt` seem to take about so long for 640x480, on so many cores."""
-    layer = (seconds - 0.0105) / 12
+    layer = (seconds - auto._REST) / auto._LAYERS[0]
     device = Device(torch.device("cpu"), torch.float32, layer)
     monkeypatch.setattr(auto, "choose_device", lambda _: device)
     monkeypatch.setattr("os.cpu_count", lambda: cores)

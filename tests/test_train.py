@@ -162,7 +162,6 @@ def test_two_processes_learn_as_one_with_twice_the_batch(
     settings = replace(SETTINGS, lr=8e-4, warmup_steps=300)
     patches = Patches(folder, 128)
     alone = start(settings, patches, CPU)
-    begin = _all_weights(alone.model)
     for _ in range(3):
         backward(settings, alone, patches, rank=0)
         first = [p.grad for p in alone.model.parameters()]
@@ -171,16 +170,9 @@ def test_two_processes_learn_as_one_with_twice_the_batch(
             if grad is not None and p.grad is not None:
                 p.grad.add_(grad).div_(2)
         update(settings, alone)
-    moved = _all_weights(alone.model) - begin
     bundle = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
-    alone.model.load_state_dict(bundle["model"])
-    apart = _all_weights(alone.model) - begin - moved
-    # Not element by element: Adam takes a gradient of almost zero as far as any other.
-    assert float(apart.norm() / moved.norm()) < 1e-3
-
-
-def _all_weights(model: torch.nn.Module) -> torch.Tensor:
-    return torch.cat([p.detach().flatten() for p in model.parameters()])
+    for name, value in alone.model.state_dict().items():
+        torch.testing.assert_close(bundle["model"][name], value, rtol=1e-3, atol=1e-5)
 
 
 def test_the_learning_rate_rises_stays_and_falls() -> None:

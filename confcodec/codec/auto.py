@@ -21,7 +21,7 @@ _LAYERS = (12.0, 10.6)
 """The rest of encoding, of decoding, in times of the layer that `choose_device` has timed.
 
 A line through two machines (`bench --no-network --threads 1`): 20.0 and 19.1 ms where the layer
-takes 0.80 ms (bf16), 45.1 and 41.0 ms where it takes 2.87 ms (fp32, AVX2 alone).
+takes 0.80 ms (bf16), 45 and 41 ms where it takes 2.9 ms (fp32, AVX2 alone; 54 and 50 at 3.4).
 """
 _MEASURED_SIZE = 640 * 480
 

@@ -61,8 +61,7 @@ def choose_device(name: str) -> Device:
         raise ValueError(
             f"no device {name!r}; choose auto, cpu, cpu-fp32, cpu-bf16 or cuda"
         )
-    seconds = _layer_seconds(torch.float32, torch.bfloat16)
-    faster = _fastest(seconds)
+    faster, seconds = _cpu_format()
     logger.info(
         "CPU transforms in %s: 1x1 layer on one thread takes %.2f ms in fp32, %.2f ms in bf16",
         _DTYPE_NAMES[faster],
@@ -74,8 +73,7 @@ def choose_device(name: str) -> Device:
 
 def mixed_precision(device: torch.device) -> torch.autocast:
     """What training runs under: products in bf16 where the device is faster in it, else in fp32."""
-    seconds = _layer_seconds(torch.float32, torch.bfloat16)
-    wanted = device.type != "cpu" or _fastest(seconds) == torch.bfloat16
+    wanted = device.type != "cpu" or _cpu_format()[0] == torch.bfloat16
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
 
 
@@ -94,9 +92,11 @@ def keep_memory() -> None:
         libc.mallopt(trim_threshold, (1 << 31) - 1)
 
 
-def _fastest(seconds: dict[torch.dtype, float]) -> torch.dtype:
+def _cpu_format() -> tuple[torch.dtype, dict[torch.dtype, float]]:
+    """The CPU's faster format, and what a layer takes in each."""
     # bf16 crawls without AVX512-BF16 or AMX: ten times as slow as fp32.
-    return min(seconds, key=lambda dtype: seconds[dtype])
+    seconds = _layer_seconds(torch.float32, torch.bfloat16)
+    return min(seconds, key=lambda dtype: seconds[dtype]), seconds
 
 
 @cache
