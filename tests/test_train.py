@@ -171,6 +171,7 @@ def test_two_processes_learn_as_one_with_twice_the_batch(
                 p.grad.add_(grad).div_(2)
         update(settings, alone)
     bundle = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
+    assert bundle["processes"] == 2
     for name, value in alone.model.state_dict().items():
         torch.testing.assert_close(bundle["model"][name], value, rtol=1e-3, atol=1e-5)
 

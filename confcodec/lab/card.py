@@ -50,7 +50,7 @@ def write_card(weights: Path, checkpoint: Path, data: Path, val: Path | None) ->
         "pictures": _usable(data, settings["patch"]),
         "data": data.name,
         "steps": bundle["step"],
-        "batch": settings["batch"],
+        "batch": settings["batch"] * bundle.get("processes", 1),
         "patch": settings["patch"],
         "hours": bundle["seconds"] / 3600,
         "low": LMBDA_LOW,

@@ -32,10 +32,17 @@ class TrainState:
     """Lowest validation loss so far."""
 
 
-def save_checkpoint(state: TrainState, settings: TrainSettings, path: Path) -> None:
-    """Write everything `load_checkpoint` needs, whole or not at all."""
+def save_checkpoint(
+    state: TrainState, settings: TrainSettings, path: Path, processes: int = 1
+) -> None:
+    """Write everything `load_checkpoint` needs, whole or not at all.
+
+    Args:
+        processes: that share a step, each with a batch of its own.
+    """
     bundle = {
         "settings": asdict(settings),
+        "processes": processes,
         "model": state.model.state_dict(),
         "average": state.average.state_dict(),
         "optimizer": state.optimizer.state_dict(),

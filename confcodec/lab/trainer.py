@@ -182,7 +182,8 @@ class _Run:
 
     def _save(self, name: str) -> None:
         if self.group.rank == 0:
-            save_checkpoint(self.state, self.settings, self.out / name)
+            path = self.out / name
+            save_checkpoint(self.state, self.settings, path, self.group.size)
 
     def _validate(self) -> None:
         points = validate(self.state.average, self.pictures, self.group)
