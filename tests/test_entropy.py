@@ -12,7 +12,7 @@ from confcodec.codec.entropy import (
     IntArray,
     SliceDecoder,
 )
-from confcodec.codec.rt import row_scale
+from confcodec.codec.likelihood import row_scale
 from confcodec.codec.scales import FIRST_CODED
 from confcodec.errors import BitstreamError
 from tests.conftest import flat_tables

@@ -11,12 +11,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confcodec.codec.bitstream import unpack
+from confcodec.codec.bands import to_bands
+from confcodec.codec.bitstream import Header, unpack
 from confcodec.codec.codec import Codec, codec_of
+from confcodec.codec.device import choose_device
+from confcodec.codec.latents import LatentCoder
 from confcodec.codec.metrics import psnr
+from confcodec.codec.rt import to_model
 from confcodec.codec.rt_codec import RtCodec, load_rt
+from confcodec.codec.weights import load_weights
 from confcodec.errors import BitstreamError, ConfcodecError
-from tests.conftest import picture
+from tests.conftest import picture, tiny_model
 
 
 @pytest.fixture(autouse=True)
@@ -127,10 +132,34 @@ def test_perturbed_means_move_pixels_by_one_level_at_most(
     assert torch.equal(tiny._latents.read(*unpack(bitstream), range(2))[1], symbols)
 
 
+@pytest.mark.parametrize("quality", [0, 30, 63])
+def test_training_sees_the_symbols_that_are_coded(
+    tiny_weights: Path, quality: int
+) -> None:
+    weights = load_weights(tiny_weights)
+    model = weights.model
+    x = torch.from_numpy(picture(256, 256).transpose(2, 0, 1)[None])
+    level = torch.tensor([float(quality)])
+    with torch.inference_mode():
+        y = model.analysis(to_model(x), model.analysis.gain8(level))
+        bands = to_bands(y * model.gain_y(level))
+        coder = LatentCoder(weights, choose_device("cpu-fp32"), lambda _: None)
+        header = Header(weights.model_hash, 256, 256, quality)
+        payloads, known = coder.encode(bands.clone(), header)
+        z_hat, coded = coder.read(header, payloads, range(2))
+        rows = tiny_model().scales(z_hat, level.expand(2))
+        _, symbols, y_hat = model.split(bands, z_hat, rows)
+    assert coded.any()
+    assert (coded == 0).any()
+    # The order of sums differs, so that a residual may fall on the other side.
+    assert (symbols != coded).float().mean() < 1e-3
+    assert ((y_hat - known).abs() > 1e-3).float().mean() < 1e-3
+
+
 def test_two_processes_write_the_same_bytes(tiny_weights: Path, tiny: RtCodec) -> None:
     script = (
         "import sys; from pathlib import Path; from confcodec.codec.rt_codec import load_rt\n"
-        "from tests.conftest import picture\n"
+        "from tests.conftest import picture, tiny_model\n"
         "codec = load_rt('cpu-fp32', weights=Path(sys.argv[1]))\n"
         "sys.stdout.buffer.write(codec.encode(picture(100, 140), 33))"
     )

@@ -11,7 +11,7 @@ from confcodec.codec.cae_codec import BAND, CaeCodec
 from confcodec.codec.cae_weights import load_cae_weights
 from confcodec.codec.device import choose_device
 from confcodec.codec.entropy import EntropyCoder
-from confcodec.codec.rt import row_scale
+from confcodec.codec.likelihood import row_scale
 from confcodec.codec.scales import FIRST_CODED, ROWS
 from confcodec.codec.spreads import (
     CLASSES,

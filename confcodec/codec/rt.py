@@ -22,7 +22,6 @@ with a scale hyperprior" (arXiv:1802.01436), the two-pass context that of
 with continuous rate adaptation" (arXiv:2003.02012).
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -31,11 +30,15 @@ from torch import Tensor, nn
 
 from confcodec.codec.bands import checkerboard, compress, from_bands, to_bands
 from confcodec.codec.gains import Anchors, Gain
-from confcodec.codec.scales import ROWS, Z_MAX, ScaleNet, bounded, straight_through
-
-_LOG2_E = math.log2(math.e)
-_LOG_SCALE_LOW = math.log(0.04)
-_LOG_SCALE_HIGH = math.log(80.0)
+from confcodec.codec.likelihood import laplace_bits, row_scale
+from confcodec.codec.scales import (
+    FIRST_CODED,
+    Z_MAX,
+    ScaleNet,
+    bounded,
+    dead_zone_of,
+    straight_through,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,14 +218,12 @@ class RtModel(nn.Module):
         z = bounded(self.hyper_analysis(compress(bands)).float(), -Z_MAX, Z_MAX)
         z_hat = straight_through(z.round(), z)
         rows = self.scales(z_hat, band_quality)
-        residual, y_hat = self.split(bands, z_hat)
+        residual, symbols, y_hat = self.split(bands, z_hat, rows)
         if self.training:
-            z, residual = (
-                z + torch.rand_like(z) - 0.5,
-                residual + torch.rand_like(residual) - 0.5,
-            )
+            z = z + torch.rand_like(z) - 0.5
+            residual = residual + torch.rand_like(residual) - 0.5
         else:
-            z, residual = z_hat, residual.round()
+            z, residual = z_hat, symbols
         z_scale = self.z_log_scale(band_quality).exp()[:, :, None, None]
         bits_z = laplace_bits(z, z_scale).sum((1, 2, 3)).view(-1, repeat).sum(1)
         rows_hw = from_bands(rows, y.shape)
@@ -232,19 +233,26 @@ class RtModel(nn.Module):
         x_hat = self.synthesis(y_hat_hw / gain, self.synthesis.gain8(quality)).float()
         return RtOutput(x_hat, bits_y, bits_z)
 
-    def split(self, bands: Tensor, z_hat: Tensor) -> tuple[Tensor, Tensor]:
-        """(residual, y_hat), both (B, M, h, w): what is left of y after the two means."""
+    def split(
+        self, bands: Tensor, z_hat: Tensor, rows: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(residual, symbols, y_hat), all (B, M, h, w).
+
+        The residual is what is left of y after the two means, the symbols what the
+        encoder makes of it.
+        """
         features, mean = self.means(z_hat)
         mean = mean.float()
         coarse, fine = bands[:, : mean.shape[1]], bands[:, mean.shape[1] :]
         mask = checkerboard(coarse)
-        anchors = (mean + _round(coarse - mean)) * mask
+        count = mean.shape[1]
+        anchors = (mean + _quantise(coarse - mean, rows[:, :count])) * mask
         correction = self.context(anchors.to(features.dtype), features).float()
         mean = mean + correction * (1 - mask)
         residual = torch.cat([coarse - mean, fine], 1)
-        rounded = _round(residual)
-        coarse = mean + rounded[:, : mean.shape[1]]
-        return residual, torch.cat([coarse, rounded[:, mean.shape[1] :]], 1)
+        symbols = _quantise(residual, rows)
+        coarse = mean + symbols[:, :count]
+        return residual, symbols, torch.cat([coarse, symbols[:, count:]], 1)
 
 
 def to_model(x: Tensor) -> Tensor:
@@ -264,29 +272,11 @@ def to_pixels(x_hat: Tensor) -> Tensor:
     return F.pixel_shuffle(x_hat, 8) + 0.5
 
 
-def row_scale(rows: Tensor) -> Tensor:
-    """Laplace scale that CDF rows (any shape, real-valued) stand for in training."""
-    step = (_LOG_SCALE_HIGH - _LOG_SCALE_LOW) / (ROWS - 1)
-    return torch.exp(_LOG_SCALE_LOW + step * rows)
-
-
-def laplace_bits(x: Tensor, scale: Tensor) -> Tensor:
-    """Bits of each x (an integer, or with uniform noise) under a zero-mean Laplace.
-
-    Far out they grow linearly: a probability cut off at some small value would stop
-    pulling back the latents that have run away, and has made training diverge.
-    """
-    x = x.abs()
-    far = (x - 0.5) / scale * _LOG2_E + 1 - torch.log2(-torch.expm1(-1 / scale))
-    near = x.clamp(max=0.5)
-    mass = 1 - 0.5 * (
-        torch.exp((near - 0.5) / scale) + torch.exp((-near - 0.5) / scale)
-    )
-    return torch.where(x > 0.5, far, -torch.log2(mass))
-
-
-def _round(x: Tensor) -> Tensor:
-    return straight_through(x.round(), x)
+def _quantise(x: Tensor, rows: Tensor) -> Tensor:
+    """Symbols as the encoder makes them; the gradient passes all the same."""
+    rows = rows.detach().floor()
+    symbols = (x - torch.copysign(dead_zone_of(rows), x)).round()
+    return straight_through(symbols * (rows >= FIRST_CODED), x)
 
 
 def _activate(x: Tensor) -> Tensor:

@@ -20,9 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from confcodec.codec.entropy import IntArray, RowArray
-from confcodec.codec.latents import dead_zone_of
-from confcodec.codec.rt import row_scale
-from confcodec.codec.scales import FIRST_CODED, ROWS
+from confcodec.codec.likelihood import row_scale
+from confcodec.codec.scales import FIRST_CODED, ROWS, dead_zone_of
 
 CLASSES = 16
 """Classes of tiles in each range of qualities, in order of what they cost."""

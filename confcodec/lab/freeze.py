@@ -19,7 +19,8 @@ from confcodec.codec.cae import CaeModel
 from confcodec.codec.codec import QUALITIES
 from confcodec.codec.device import mixed_precision
 from confcodec.codec.entropy import TOTAL, IntArray, Tables
-from confcodec.codec.rt import RtModel, row_scale, to_model
+from confcodec.codec.likelihood import row_scale
+from confcodec.codec.rt import RtModel, to_model
 from confcodec.codec.scales import ROWS, Z_MAX
 from confcodec.codec.weights import save_weights
 from confcodec.lab.checkpoint import read_checkpoint
@@ -98,15 +99,16 @@ def _count(
         bands = to_bands(y)
         z = model.hyper_analysis(compress(bands)).float()
         z_hat = z.round().clamp(-Z_MAX, Z_MAX)
-        residual, _ = model.split(bands, z_hat)
-    rows = model.scales(z_hat, levels.repeat_interleave(z.shape[0] // x.shape[0]))
-    magnitude = residual.round().abs().clamp(max=SUPPORT_MAX).to(torch.int64)
+        repeated = levels.repeat_interleave(z.shape[0] // x.shape[0])
+        rows = model.scales(z_hat, repeated)
+        _, symbols, _ = model.split(bands, z_hat, rows)
+    magnitude = symbols.abs().clamp(max=SUPPORT_MAX).to(torch.int64)
     cell = rows.floor().to(torch.int64) * (SUPPORT_MAX + 1) + magnitude
     y_counts += np.bincount(cell.flatten().numpy(), minlength=y_counts.size).reshape(
         y_counts.shape
     )
-    symbols = (z_hat.to(torch.int64) + Z_MAX).movedim(1, 0).flatten(1)
-    for channel, values in enumerate(symbols.numpy()):
+    z_symbols = (z_hat.to(torch.int64) + Z_MAX).movedim(1, 0).flatten(1)
+    for channel, values in enumerate(z_symbols.numpy()):
         z_counts[channel] += np.bincount(values, minlength=2 * Z_MAX + 1)
 
 
