@@ -143,18 +143,36 @@ class Sender:
             rate = settings.most if settings.mode == "bitrate" else controller.rate
             loss = Loss(lost.loss, lost.burst)
             quality = budget.quality(
-                rate, settings.fps, loss, can_halve=can_halve(frame.pixels)
+                rate,
+                settings.fps / self._load_stride,
+                loss,
+                can_halve=can_halve(frame.pixels),
             )
             if settings.mode == "auto":
                 quality = min(quality, self._load.limit)
         else:
             budget.step = WHOLE
-        controller.interval = budget.step.stride / settings.fps
+        controller.interval = self._interval
         return quality
+
+    @property
+    def _load_stride(self) -> int:
+        """One of so many frames is what the machines can do."""
+        return self._load.stride if self._settings.mode == "auto" else 1
+
+    @property
+    def _stride(self) -> int:
+        """One of so many frames is sent."""
+        return self._budget.step.stride * self._load_stride
+
+    @property
+    def _interval(self) -> float:
+        """Seconds from one frame that is sent to the next."""
+        return self._stride / self._settings.fps
 
     def _obstacle(self, frame: Frame, now: float) -> str | None:
         """Why a frame had better not be encoded now."""
-        if frame.number % self._budget.step.stride:
+        if frame.number % self._stride:
             return "frame-rate"
         if self._settings.mode != "stock" and self._budget.owes(self.controller.rate):
             return "link-slow"
@@ -171,7 +189,7 @@ class Sender:
 
     async def _send(self, frame: Frame, quality: int) -> None:
         codec = self._settings.codec
-        step = self._budget.step
+        step, interval = self._budget.step, self._interval
         coded = await self._encoder.encode(
             codec, frame.pixels, quality, halved=step.halved
         )
@@ -179,7 +197,6 @@ class Sender:
         stats.encoded += 1
         sizes = [len(part) for part in coded.parts]
         self._budget.coded(coded.quality, sizes, halved=coded.halved)
-        interval = step.stride / self._settings.fps
         self._load.coded(coded.seconds, interval, coded.quality, now)
         posted = self._outbox.put(
             frame, coded.parts, interval, now, halved=coded.halved
