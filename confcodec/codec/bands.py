@@ -40,4 +40,4 @@ def checkerboard(y: Tensor) -> Tensor:
 
 def compress(y: Tensor) -> Tensor:
     """Latents with their magnitude on a log scale, so that one network fits all gains."""
-    return torch.copysign(y.abs().log1p(), y)
+    return y.abs().log1p() * y.sign()

@@ -26,11 +26,11 @@ from confcodec.codec.entropy import (
     SymbolArray,
 )
 from confcodec.codec.scales import (
-    FIRST_CODED,
     Z_MAX,
     dead_zone_of,
     fold,
     fold_bias,
+    to_symbols,
 )
 from confcodec.codec.weights import Weights
 
@@ -147,16 +147,14 @@ class LatentCoder:
         self, bands: Tensor, z_hat: Tensor, rows: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Symbols (n, M, 8, w) float32, in place of `bands`, and a decoder's y_hat."""
-        coded = (rows * (1 / FIRST_CODED)).floor_().clamp_(max=1)  # 0 or 1
         mean, features = self.means(z_hat)
         count = mean.shape[1]
         coarse, anchor = bands[:, :count], _masks(mean.shape, self._device)[0]
         dead_zone = dead_zone_of(rows)
-        first = _round(coarse - mean, dead_zone[:, :count])
-        first.mul_(coded[:, :count] * anchor)
-        mean = self._refine(mean, features, first)
+        first = to_symbols(coarse - mean, dead_zone[:, :count])
+        mean = self._refine(mean, features, first.mul_(anchor))
         coarse.sub_(mean)
-        symbols = _round(bands, dead_zone).mul_(coded)
+        symbols = to_symbols(bands, dead_zone)
         y_hat = symbols.clone()
         y_hat[:, :count].add_(mean)
         return symbols, y_hat
@@ -176,10 +174,6 @@ class LatentCoder:
 
     def _bucket(self, header: Header) -> int:
         return int(header.quality * self._buckets // QUALITIES)
-
-
-def _round(x: Tensor, dead_zone: Tensor) -> Tensor:
-    return (x - torch.copysign(dead_zone, x)).round_()
 
 
 def _flat(bands: Tensor) -> Tensor:

@@ -32,12 +32,12 @@ from confcodec.codec.bands import checkerboard, compress, from_bands, to_bands
 from confcodec.codec.gains import Anchors, Gain
 from confcodec.codec.likelihood import laplace_bits, row_scale
 from confcodec.codec.scales import (
-    FIRST_CODED,
     Z_MAX,
     ScaleNet,
     bounded,
     dead_zone_of,
     straight_through,
+    to_symbols,
 )
 
 
@@ -274,9 +274,8 @@ def to_pixels(x_hat: Tensor) -> Tensor:
 
 def _quantise(x: Tensor, rows: Tensor) -> Tensor:
     """Symbols as the encoder makes them; the gradient passes all the same."""
-    rows = rows.detach().floor()
-    symbols = (x - torch.copysign(dead_zone_of(rows), x)).round()
-    return straight_through(symbols * (rows >= FIRST_CODED), x)
+    symbols = to_symbols(x, dead_zone_of(rows.detach().floor()))
+    return straight_through(symbols, x)
 
 
 def _activate(x: Tensor) -> Tensor:

@@ -39,6 +39,7 @@ _ACTIVATION_BITS = 4
 _WEIGHT_MAX = 127
 _ACTIVATION_MAX = 255
 _BIAS_MAX = 1 << 20
+_NOTHING_LEAVES = 1e6
 
 
 class _BoundedIdentity(torch.autograd.Function):
@@ -170,12 +171,19 @@ class ScaleNet(nn.Module):
 
 
 def dead_zone_of(rows: Tensor) -> Tensor:
-    """How far a residual is moved towards zero before it is rounded, 0..0.2.
+    """How far a residual is moved towards zero before it is rounded: 0..0.2, or all the way.
 
     The narrower the table row, the more bits a larger symbol costs; half a step of error
     saved is not worth them. -2.0 % BD-rate against plain rounding, at the encoder alone.
+    What is not coded gets a zone that nothing leaves.
     """
-    return (rows * (-1 / 40) + 1).clamp_(min=0).square_().mul_(0.2)
+    coded = F.threshold(rows, FIRST_CODED - 1, -_NOTHING_LEAVES)
+    return (40 - coded).clamp_(min=0).square_().mul_(0.2 / 40**2)
+
+
+def to_symbols(x: Tensor, dead_zone: Tensor) -> Tensor:
+    """Symbols of residuals `x`; zero within the dead zone."""
+    return (x - x.clamp(-dead_zone, dead_zone)).round_()
 
 
 def fold(layers: dict[str, Tensor]) -> dict[str, Tensor]:

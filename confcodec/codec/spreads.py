@@ -21,7 +21,7 @@ from torch import Tensor
 
 from confcodec.codec.entropy import IntArray, RowArray
 from confcodec.codec.likelihood import row_scale
-from confcodec.codec.scales import FIRST_CODED, ROWS, dead_zone_of
+from confcodec.codec.scales import FIRST_CODED, ROWS, dead_zone_of, to_symbols
 
 CLASSES = 16
 """Classes of tiles in each range of qualities, in order of what they cost."""
@@ -104,7 +104,7 @@ def quantise(
     # At the highest rates a dead zone gains nothing; at quality 14 it saves 3 %.
     strength = 1 - (bucket / max(1, len(spreads.tile) - 1)) ** 2
     dead_zone = dead_zone_of(each.float()) * strength
-    short = (y - torch.copysign(dead_zone, y)).round_()
+    short = to_symbols(y, dead_zone)
     short.mul_(each >= FIRST_CODED)
     # A difference depends on its neighbour, which must be what the decoder has.
     predicted = torch.from_numpy(spreads.predicted)[:, None, None]
