@@ -81,19 +81,22 @@ def test_products_are_in_the_format_that_is_faster_here(
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
 
 
-def test_resuming_equals_never_stopping(folder: Path, tmp_path: Path) -> None:
-    patches = Patches(folder, 128)
-    through = start(SETTINGS, patches, CPU)
+@pytest.mark.parametrize("optimizer", ["adam", "soap"])
+def test_resuming_equals_never_stopping(
+    folder: Path, tmp_path: Path, optimizer: str
+) -> None:
+    settings, patches = replace(SETTINGS, optimizer=optimizer), Patches(folder, 128)
+    through = start(settings, patches, CPU)
     for _ in range(6):
-        train_step(SETTINGS, through, patches)
-    first = start(SETTINGS, patches, CPU)
+        train_step(settings, through, patches)
+    first = start(settings, patches, CPU)
     for _ in range(3):
-        train_step(SETTINGS, first, patches)
-    save_checkpoint(first, SETTINGS, tmp_path / "last.pt")
-    resumed = start(SETTINGS, patches, CPU)
+        train_step(settings, first, patches)
+    save_checkpoint(first, settings, tmp_path / "last.pt")
+    resumed = start(settings, patches, CPU)
     load_checkpoint(resumed, tmp_path / "last.pt", CPU)
     for _ in range(3):
-        train_step(SETTINGS, resumed, patches)
+        train_step(settings, resumed, patches)
     assert resumed.step == through.step == 6
     for one, other in zip(
         through.average.parameters(), resumed.average.parameters(), strict=True
@@ -120,22 +123,45 @@ def test_a_run_leaves_checkpoints_a_log_and_usable_weights(
     assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 10
 
 
-def test_a_run_goes_on_from_a_small_checkpoint(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", ["adam", "soap"])
+def test_a_run_goes_on_from_a_small_checkpoint(
+    folder: Path, tmp_path: Path, optimizer: str
+) -> None:
+    settings = replace(SETTINGS, optimizer=optimizer)
     patches, small = Patches(folder, 128), tmp_path / "small.pt"
-    state = start(SETTINGS, patches, CPU)
+    state = start(settings, patches, CPU)
     for _ in range(3):
-        train_step(SETTINGS, state, patches)
-    save_checkpoint(state, SETTINGS, tmp_path / "last.pt")
+        train_step(settings, state, patches)
+    save_checkpoint(state, settings, tmp_path / "last.pt")
     shrink_checkpoint(tmp_path / "last.pt", small)
     assert small.stat().st_size < (tmp_path / "last.pt").stat().st_size
-    resumed = start(replace(SETTINGS, seed=9), patches, CPU)
+    resumed = start(replace(settings, seed=9), patches, CPU)
     load_checkpoint(resumed, small, CPU)
     losses = [
-        float(train_step(SETTINGS, one, patches)[0].total.detach())
+        float(train_step(settings, one, patches)[0].total.detach())
         for one in (state, resumed)
     ]
     assert resumed.step == 4
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+def test_weights_go_on_with_another_optimizer(folder: Path, tmp_path: Path) -> None:
+    patches = Patches(folder, 128)
+    state = start(SETTINGS, patches, CPU)
+    train_step(SETTINGS, state, patches)
+    save_checkpoint(state, SETTINGS, tmp_path / "last.pt")
+    settings = replace(SETTINGS, optimizer="soap", seed=9)
+    resumed = start(settings, patches, CPU)
+    load_checkpoint(resumed, tmp_path / "last.pt", CPU)
+    assert not resumed.optimizer.state
+    for one, other in zip(
+        state.model.parameters(), resumed.model.parameters(), strict=True
+    ):
+        assert torch.equal(one, other)
+    for _ in range(2):  # the first step with young moments only looks
+        train_step(settings, resumed, patches)
+    assert resumed.step == 3
+    assert resumed.optimizer.state
 
 
 def test_two_processes_learn_as_one_with_twice_the_batch(

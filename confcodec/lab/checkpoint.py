@@ -9,6 +9,7 @@ import torch
 
 from confcodec.errors import ConfcodecError
 from confcodec.lab.models import Model
+from confcodec.lab.soap import Soap
 from confcodec.lab.train import TrainSettings
 
 
@@ -20,7 +21,7 @@ class TrainState:
     """The weights being trained."""
     average: Model
     """Their exponential moving average."""
-    optimizer: torch.optim.AdamW
+    optimizer: torch.optim.AdamW | Soap
     """With its moments."""
     step: int = 0
     """Steps done."""
@@ -73,6 +74,9 @@ def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
 def load_checkpoint(state: TrainState, path: Path, device: torch.device) -> None:
     """Put a state back to where `save_checkpoint` left it.
 
+    With another optimizer than the checkpoint's only the weights go on: moments do
+    not carry over.
+
     Raises:
         ConfcodecError: no checkpoint, or one of another model.
     """
@@ -80,7 +84,8 @@ def load_checkpoint(state: TrainState, path: Path, device: torch.device) -> None
     try:
         state.model.load_state_dict(bundle["model"])
         state.average.load_state_dict(bundle["average"])
-        state.optimizer.load_state_dict(bundle["optimizer"])
+        if bundle["settings"].get("optimizer", "adam") == _name(state.optimizer):
+            state.optimizer.load_state_dict(bundle["optimizer"])
         state.step, state.seconds = bundle["step"], bundle["seconds"]
         state.best = bundle["best"]
     except (KeyError, RuntimeError, ValueError) as error:
@@ -89,15 +94,22 @@ def load_checkpoint(state: TrainState, path: Path, device: torch.device) -> None
         ) from error
 
 
+def _name(optimizer: torch.optim.Optimizer) -> str:
+    return "soap" if isinstance(optimizer, Soap) else "adam"
+
+
 def shrink_checkpoint(path: Path, out: Path) -> None:
     """Write a checkpoint at a third of its size, for the repository.
 
     Weights go to fp16, the optimizer's moments to bf16, which keeps their range;
-    a run resumed from it goes on, but not bit by bit.
+    a run resumed from it goes on, but not bit by bit. The moments of SOAP, four
+    times as large with their bases, are left out and gathered anew.
     """
     bundle = read_checkpoint(path, torch.device("cpu"))
     for key in ("model", "average"):
         bundle[key] = {name: value.half() for name, value in bundle[key].items()}
+    if bundle["settings"].get("optimizer") == "soap":
+        bundle["optimizer"]["state"] = {}
     for moments in bundle["optimizer"]["state"].values():
         for name in ("exp_avg", "exp_avg_sq"):
             moments[name] = moments[name].bfloat16()

@@ -24,6 +24,7 @@ class TrainSettings:
     )
     batch: int = _setting(8, "patches a step")
     patch: int = _setting(256, "side of a patch, in pixels; a multiple of 128")
+    optimizer: str = _setting("adam", "adam, or soap: Adam in a basis that fits better")
     lr: float = _setting(8e-4, "learning rate once warmed up")
     lr_floor: float = _setting(0.03, "what is left of it at the end of the decay")
     warmup_steps: int = _setting(
@@ -54,7 +55,11 @@ class TrainSettings:
     device: str = _setting("auto", "auto, cpu or cuda")
 
 
-_CHOICES = {"model": ("rt", "rt-s", "cae", "cae-s"), "device": ("auto", "cpu", "cuda")}
+_CHOICES = {
+    "model": ("rt", "rt-s", "cae", "cae-s"),
+    "optimizer": ("adam", "soap"),
+    "device": ("auto", "cpu", "cuda"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

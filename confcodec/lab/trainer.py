@@ -28,6 +28,7 @@ from confcodec.lab.distributed import Group, join_group
 from confcodec.lab.loss import Loss, rate_distortion
 from confcodec.lab.models import MODELS, Model, build, coefficients_at
 from confcodec.lab.run_log import RunLog
+from confcodec.lab.soap import Soap
 from confcodec.lab.train import TrainSettings
 from confcodec.lab.validate import validate
 from confcodec.lab.warm_start import klt_warm_start
@@ -97,14 +98,14 @@ def start(
     average.load_state_dict(model.state_dict())
     for network in (model, average):
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(
-        _groups(model),
-        settings.lr,
-        betas=(0.9, 0.98),
-        weight_decay=0.0,
-        fused=True,
-    )
-    return TrainState(model, average.eval(), optimizer)
+    return TrainState(model, average.eval(), _optimizer(settings, model))
+
+
+def _optimizer(settings: TrainSettings, model: Model) -> Soap | torch.optim.AdamW:
+    groups, betas = _groups(model), (0.9, 0.98)
+    if settings.optimizer == "soap":
+        return Soap(groups, settings.lr, betas)
+    return torch.optim.AdamW(groups, settings.lr, betas, weight_decay=0.0, fused=True)
 
 
 def _groups(model: Model) -> list[dict[str, Any]]:
