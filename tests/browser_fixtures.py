@@ -50,7 +50,6 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     def open_page(
         url: str,
         expected: str = "(?!)",
-        scheme: str = "dark",
         width: int = 1280,
         height: int = 900,
     ) -> Page:
@@ -58,8 +57,9 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
             if not re.search(expected, text):
                 complaints.append(text)
 
-        viewport = {"width": width, "height": height}
-        page = browser.new_page(viewport=viewport, color_scheme=scheme)  # type: ignore[arg-type]
+        page = browser.new_page(
+            viewport={"width": width, "height": height}, color_scheme="dark"
+        )
         page.set_default_timeout(PATIENCE)
         page.on(
             "console",

@@ -154,32 +154,30 @@ def test_the_link_for_the_other_person_is_the_one_that_serve_printed(
     assert page.locator("#qr").evaluate("image => image.decode()") is None
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 900), (2560, 1300)])
-@pytest.mark.parametrize("view", ["call", "laboratory"])
 def test_the_page_fits_every_width(
-    server: Server,
-    open_page: Callable[..., Page],
-    view: str,
-    width: int,
-    height: int,
-    scheme: str,
+    server: Server, open_page: Callable[..., Page], width: int, height: int
 ) -> None:
-    page = open_page(server.url, width=width, height=height, scheme=scheme)
+    page = open_page(server.url, width=width, height=height)
     wait_for_pictures(page)
-    lowest = "#checks"
-    if view == "laboratory":
-        page.locator(f"#views [value={view}]").click()
-        expect(page.locator(".cards figure")).to_have_count(3)
-        lowest = "#chart-rtt"
     expect(page.locator("#strip-fps-shown")).not_to_have_text(NONE)
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    for name in ("#decoded", "#codec", lowest):
-        box = page.locator(name).bounding_box()
-        assert box
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
-    keep(page, f"{view}-{scheme}-{width}")
+    _fits(page, "call", width, "#checks")
+    page.locator("#views [value=laboratory]").click()
+    expect(page.locator(".cards figure")).to_have_count(3)
+    _fits(page, "laboratory", width, "#chart-rtt")
+
+
+def _fits(page: Page, view: str, width: int, lowest: str) -> None:
+    """In the light and in the dark, with a picture kept of each."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        for name in ("#decoded", "#codec", lowest):
+            box = page.locator(name).bounding_box()
+            assert box
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+        keep(page, f"{view}-{scheme}-{width}")
 
 
 @pytest.mark.parametrize(

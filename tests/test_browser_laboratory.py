@@ -71,6 +71,16 @@ def test_the_charts_draw_lines_and_that_of_losses_shows(
     expect(lab.locator("#chart-loss")).to_contain_text("concealed slices")
 
 
+def test_charts_that_stand_still_follow_a_change_of_colours(lab: Page) -> None:
+    for name in CHARTS:
+        wait_until(lab, partial(lab.evaluate, LINES, name))
+    lab.locator("#pause").click()
+    lab.emulate_media(color_scheme="light")
+    for name in CHARTS:
+        assert lab.evaluate(LINES, name)
+    lab.emulate_media(color_scheme="dark")
+
+
 def test_a_chart_reads_its_values_under_the_pointer(lab: Page) -> None:
     value = lab.locator("#chart-bitrate .chart-entry .number").first
     expect(value).not_to_have_text(NONE)

@@ -96,6 +96,7 @@ export class Chart {
     const table = this.#plot?.data ?? [[], ...this.#spec.series.map(() => [])];
     this.#plot?.destroy();
     this.#plot = new uPlot(this.#options(), table, this.#box);
+    this.draw(table);
   }
 
   #options() {
