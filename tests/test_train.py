@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -143,6 +144,31 @@ def test_a_run_goes_on_from_a_small_checkpoint(
     ]
     assert resumed.step == 4
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+@pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated")
+def test_a_compiled_network_takes_the_same_steps(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The graph as it is traced, without the minute that a C++ compiler takes for it.
+    compile = torch.nn.Module.compile
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda self: compile(self, backend="eager")
+    )
+    patches, losses = Patches(folder, 128), []
+    for settings in (SETTINGS, replace(SETTINGS, compile=1)):
+        state = start(settings, patches, CPU)
+        steps = [train_step(settings, state, patches)[0].total for _ in range(3)]
+        losses.append([float(total.detach()) for total in steps])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
+def test_compiling_without_a_compiler_says_what_to_install(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(ConfcodecError, match=r"install g\+\+"):
+        start(replace(SETTINGS, compile=1), Patches(folder, 128), CPU)
 
 
 def test_weights_go_on_with_another_optimizer(folder: Path, tmp_path: Path) -> None:

@@ -52,6 +52,9 @@ class TrainSettings:
     scales_only: int = _setting(
         0, "cae: 1 trains the scales of the rates alone, its networks rest"
     )
+    compile: int = _setting(
+        0, "1 compiles the network by torch.compile, which takes a minute first"
+    )
     device: str = _setting("auto", "auto, cpu or cuda")
 
 

@@ -1,6 +1,7 @@
 """The training loop of the learned codecs: batch, forward, R + lmbda x D, step."""
 
 import math
+import shutil
 import signal
 import time
 from collections import deque
@@ -98,7 +99,16 @@ def start(
     average.load_state_dict(model.state_dict())
     for network in (model, average):
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if settings.compile:
+        _compile(model)
     return TrainState(model, average.eval(), _optimizer(settings, model))
+
+
+def _compile(model: Model) -> None:
+    """Fuse the element-by-element work between the layers, at the first step."""
+    if not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        raise ConfcodecError("--compile 1 needs a C++ compiler; install g++")
+    model.compile()
 
 
 def _optimizer(settings: TrainSettings, model: Model) -> Soap | torch.optim.AdamW:
