@@ -22,7 +22,7 @@ Weights of confcodec's `{model}` codec: an image codec for faces before a mostly
 |---|---|
 | training pictures | {pictures} files of `{data}` with {patch} pixels or more on both sides: stills and video frames of people, some natural images |
 | training | {steps} steps of {batch} patches of {patch}x{patch}, {hours:.2f} hours |
-| loss | R + lambda x MSE, lambda {low} to {high} over quality 0 to 63, AdamW, averaged weights |
+| loss | R + lambda x MSE, lambda {low} to {high} over quality 0 to 63, {optimizer}, averaged weights |
 | sizes | {sizes} |
 
 ## Figures
@@ -53,6 +53,9 @@ def write_card(weights: Path, checkpoint: Path, data: Path, val: Path | None) ->
         "batch": settings["batch"] * bundle.get("processes", 1),
         "patch": settings["patch"],
         "hours": bundle["seconds"] / 3600,
+        "optimizer": {"adam": "AdamW", "soap": "SOAP"}[
+            settings.get("optimizer", "adam")
+        ],
         "low": LMBDA_LOW,
         "high": LMBDA_HIGH,
         "sizes": ", ".join(f"{key} {value}" for key, value in config.items()),
