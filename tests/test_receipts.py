@@ -20,7 +20,7 @@ LAG = st.integers(0, 255).map(lambda units: LAG_UNIT * units)
 REPORTS = st.builds(
     Report,
     *(st.integers(0, 2**16 - 1), U32, U32, U32, LAG, U32, U32),
-    st.integers(0, 2**256 - 1),
+    *(st.integers(0, 2**256 - 1), U32, U32, st.integers(0, 2**16 - 1)),
 )
 
 
@@ -35,9 +35,9 @@ def test_every_report_comes_back(report: Report) -> None:
     assert unpack_report(message) == report
 
 
-@given(st.binary(max_size=80), st.binary(min_size=54, max_size=54))
+@given(st.binary(max_size=80), st.binary(min_size=64, max_size=64))
 def test_anything_is_a_report_or_raises_packet_error(some: bytes, rest: bytes) -> None:
-    for message in (some, b"\x21\x00" + rest):
+    for message in (some, b"\x22\x00" + rest):
         try:
             unpack_report(message)
         except PacketError:

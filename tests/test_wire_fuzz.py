@@ -29,7 +29,7 @@ LONGEST = 5.0
 """Seconds: a bound against hanging, not a measure of speed."""
 
 TEXTS = (
-    feedback.pack(feedback.Hello(2, "rt", (640, 480), 30.0)),
+    feedback.pack(feedback.Hello(feedback.VERSION, "rt", (640, 480), 30.0)),
     feedback.pack(feedback.Ping(12.5)),
     feedback.pack(feedback.MediaState(True, None)),
     feedback.pack(feedback.SoundTime(960, 1.0)),

@@ -52,7 +52,7 @@ class Receiver:
         self._decoder = decoder
         self._reassembler = Reassembler()
         self._receipts = ReceiptLog()
-        self._queue: NewestQueue[ArrivedFrame] = NewestQueue(DECODE_QUEUE)
+        self._queue: NewestQueue[tuple[ArrivedFrame, float]] = NewestQueue(DECODE_QUEUE)
         self._last_frame: int | None = None
 
     def message(self, message: bytes) -> None:
@@ -80,7 +80,8 @@ class Receiver:
     async def run(self) -> None:
         """Decode until cancelled."""
         while True:
-            frame = await self._queue.get()
+            frame, arrived = await self._queue.get()
+            began = time.monotonic()
             try:
                 decoded = await self._decoder.decode(frame.parts, halved=frame.halved)
             except BitstreamError as error:
@@ -91,6 +92,7 @@ class Receiver:
                 logger.debug("frame %d dropped: %s", frame.number, error)
             else:
                 self._show(frame, decoded)
+            self._receipts.decoded(time.monotonic() - began, began - arrived)
             self._last_frame = frame.number
             self.settled.set()
 
@@ -98,7 +100,7 @@ class Receiver:
         stats = self.stats
         for frame in arrived:
             stats.wire.add(frame.size_on_wire, now)
-            dropped = self._queue.put(frame)
+            dropped = self._queue.put((frame, now))
             if dropped:
                 stats.drops.add("decoder-busy", now, dropped)
         stats.restored = self._reassembler.stats.restored_packets

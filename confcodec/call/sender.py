@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import math
 import time
-from collections import deque
 from collections.abc import Callable
 
 from confcodec.call.channel import Channel
@@ -21,16 +20,13 @@ from confcodec.call.stats import SendStats, SentFrame
 from confcodec.codec.codec import QUALITIES
 from confcodec.codec.frame import Frame
 from confcodec.media.scale import can_halve
+from confcodec.wire.admission import MAX_QUEUE_AGE, Admission
 from confcodec.wire.budget import WHOLE, Budget, Loss
 from confcodec.wire.feedback import ClockSync
-from confcodec.wire.load import Load
+from confcodec.wire.load import Load, Work, work_between
 from confcodec.wire.rate import START, RateController
-from confcodec.wire.receipts import NO_FRAME, Report
+from confcodec.wire.receipts import Report
 
-MAX_QUEUE_AGE = 0.1
-"""Seconds of media in the send queue at which frames are skipped instead of encoded."""
-MAX_UNSETTLED = 3
-"""Frames that a receiver may owe an answer for, besides those on the wire."""
 ENCODE_QUEUE = 3
 """Captured frames that wait for the encoder: enough to bridge a stall of 100 ms."""
 PSNR_INTERVALS = (0.25, 2.0)
@@ -55,14 +51,15 @@ class Sender:
         self._channel = channel
         self._encoder = encoder
         self._settings = settings
-        self._queue: NewestQueue[Frame] = NewestQueue(ENCODE_QUEUE)
+        self._queue: NewestQueue[tuple[Frame, float]] = NewestQueue(ENCODE_QUEUE)
         start = START if settings.mode in ("auto", "bitrate") else FREE_RATE
         self.controller = RateController(settings.most, start)
         channel.rate = lambda: self.controller.rate
         self._outbox = Outbox(channel, self.controller, plain=settings.mode == "stock")
         self._budget = Budget(FIRST_QUALITY, QUALITIES - 1)
         self._load = Load(QUALITIES - 1)
-        self._unsettled: deque[tuple[int, float]] = deque()
+        self._admission = Admission()
+        self._reported: Report | None = None
         self._measure_next = -math.inf
         self._busy = False
         self._stopped = False
@@ -78,11 +75,10 @@ class Sender:
             stats.drops.started = now
         stats.captured += 1
         stats.stale += frame.stale
-        dropped = self._queue.put(frame)
+        dropped = self._queue.put((frame, now))
         self._settled.clear()
         if dropped:
             stats.drops.add("encoder-busy", now, dropped)
-            self._load.late(now)
 
     def report(self, report: Report, lag: float) -> None:
         """Take the peer's receiver report: losses, delays, and which frames are settled.
@@ -91,16 +87,18 @@ class Sender:
             report: of the peer.
             lag: seconds that packets may have waited on this machine lately.
         """
-        self.controller.report(report, self.clock.shortest, time.monotonic(), lag)
+        now = time.monotonic()
+        self.controller.report(report, self.clock.shortest, now, lag)
+        if work := work_between(self._reported, report):
+            self._load.decoded(work, now)
+            self._reported = report
+        self._reported = self._reported or report
         self._outbox.loss.push(report, congested=self.controller.congested)
         self.stats.loss = self._outbox.loss.loss
         self.stats.target = self.controller.rate
         self.stats.queue_delay = self.controller.queue_delay
-        self.stats.note(time.monotonic())
-        if report.last_frame == NO_FRAME:
-            return
-        while self._unsettled and self._unsettled[0][0] <= report.last_frame:
-            self._unsettled.popleft()
+        self.stats.note(now)
+        self._admission.settled(report.last_frame)
         self._check_settled()
 
     async def finish(self) -> None:
@@ -112,15 +110,18 @@ class Sender:
     async def run(self) -> None:
         """Encode and send until cancelled."""
         while True:
-            frame = await self._queue.get()
+            frame, offered = await self._queue.get()
             self._busy = True
-            now = time.monotonic()
-            quality = self._choose_quality(frame, now)
-            reason = self._obstacle(frame, now)
+            began = time.monotonic()
+            quality = self._choose_quality(frame, began)
+            reason = self._obstacle(frame, began)
             if reason:
-                self.stats.drops.add(reason, now)
+                self.stats.drops.add(reason, began)
             else:
-                await self._send(frame, quality)
+                quality = await self._send(frame, quality)
+                now = time.monotonic()
+                work = Work(now - began, began - offered)
+                self._load.encoded(work, quality, now)
             self._busy = False
             self._check_settled()
 
@@ -129,7 +130,7 @@ class Sender:
         await self._outbox.run()
 
     def _check_settled(self) -> None:
-        if not (self._busy or self._queue or self._unsettled):
+        if not (self._busy or self._queue or self._admission):
             self._settled.set()
 
     def _choose_quality(self, frame: Frame, now: float) -> int:
@@ -139,12 +140,14 @@ class Sender:
         controller.rate = min(controller.rate, settings.most)
         budget.pay(controller.rate, now)
         quality, lost = settings.quality, self._outbox.loss
+        if settings.mode == "auto":
+            self._load.decide(settings.fps / budget.step.stride, now)
         if settings.mode in ("auto", "bitrate"):
             rate = settings.most if settings.mode == "bitrate" else controller.rate
             loss = Loss(lost.loss, lost.burst)
             quality = budget.quality(
                 rate,
-                settings.fps / self._load_stride,
+                settings.fps * self._share,
                 loss,
                 can_halve=can_halve(frame.pixels),
             )
@@ -156,38 +159,32 @@ class Sender:
         return quality
 
     @property
-    def _load_stride(self) -> int:
-        """One of so many frames is what the machines can do."""
-        return self._load.stride if self._settings.mode == "auto" else 1
-
-    @property
-    def _stride(self) -> int:
-        """One of so many frames is sent."""
-        return self._budget.step.stride * self._load_stride
+    def _share(self) -> float:
+        """Share of the frames that the machines can do."""
+        return self._load.share if self._settings.mode == "auto" else 1.0
 
     @property
     def _interval(self) -> float:
-        """Seconds from one frame that is sent to the next."""
-        return self._stride / self._settings.fps
+        """Seconds from one frame that is sent to the next, on average."""
+        return self._budget.step.stride / (self._settings.fps * self._share)
 
     def _obstacle(self, frame: Frame, now: float) -> str | None:
         """Why a frame had better not be encoded now."""
-        if frame.number % self._stride:
+        auto = self._settings.mode == "auto"
+        place = self._load.place(frame.number) if auto else frame.number
+        if place is None or place % self._budget.step.stride:
             return "frame-rate"
         if self._settings.mode != "stock" and self._budget.owes(self.controller.rate):
             return "link-slow"
         if self._channel.queue_age() > MAX_QUEUE_AGE:
             return "link-busy"
-        while self._unsettled and now - self._unsettled[0][1] > 1:
-            self._unsettled.popleft()  # lost, or its report was
-        # The shortest round trip: a longer one may be the very queue to be avoided.
-        on_the_way = self._settings.fps * self.clock.shortest
-        if len(self._unsettled) >= MAX_UNSETTLED + math.ceil(on_the_way):
-            self._load.late(now)
+        rtt, loss = self.clock.shortest, self._outbox.loss.loss
+        if self._admission.crowded(1 / self._interval, rtt, loss, now):
             return "receiver-busy"
         return None
 
-    async def _send(self, frame: Frame, quality: int) -> None:
+    async def _send(self, frame: Frame, quality: int) -> int:
+        """Encode and post a frame; gives back the quality that it has."""
         codec = self._settings.codec
         step, interval = self._budget.step, self._interval
         coded = await self._encoder.encode(
@@ -197,7 +194,6 @@ class Sender:
         stats.encoded += 1
         sizes = [len(part) for part in coded.parts]
         self._budget.coded(coded.quality, sizes, halved=coded.halved)
-        self._load.coded(coded.seconds, interval, coded.quality, now)
         posted = self._outbox.put(
             frame, coded.parts, interval, now, halved=coded.halved
         )
@@ -209,10 +205,11 @@ class Sender:
             SentFrame(frame.number, size, bpp, coded.quality, coded.seconds), now
         )
         stats.halved = coded.halved
-        self._unsettled.append((frame.number, now))
+        self._admission.sent(frame.number, now)
         self.on_sent(frame, codec, coded)
         if now >= self._measure_next:
             await self._measure(codec, frame, coded)
+        return coded.quality
 
     async def _measure(self, codec: str, frame: Frame, coded: Coded) -> None:
         began = time.monotonic()

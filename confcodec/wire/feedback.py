@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 
 from confcodec.errors import PacketError
 
-VERSION = 2
+VERSION = 3
 HEARTBEAT_INTERVAL = 0.5
 SILENCE_LIMIT = 2.5
 """Seconds without a message after which a peer is dead; with the check noticed within 3."""

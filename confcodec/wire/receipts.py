@@ -4,7 +4,7 @@ It travels on the media channel after each frame or 50 ms, in network byte order
 one is made up for by the next:
 
     offset  bytes  field
-    0       1      version (high 4 bits, 2), type (low 4 bits, 1)
+    0       1      version (high 4 bits, 2), type (low 4 bits, 2)
     1       1      lag: how long the receiver may have left packets waiting because it was
                    busy, in units of 4 ms; the delay may be too long by so much
     2       2      base: the sequence number that the first bit of the bitmap stands for
@@ -15,7 +15,10 @@ one is made up for by the next:
                    clock, low 32 bits
     20      4      delay: the least difference of arrival and send time among the packets
                    since the report before, likewise; the two clocks differ
-    24      32     bitmap: the first bit stands for base, 1 means received
+    24      4      frames decoded since the start, low 32 bits
+    28      4      microseconds that they kept the decoder busy, low 32 bits
+    32      2      how long the last of them waited for the decoder, milliseconds
+    34      32     bitmap: the first bit stands for base, 1 means received
 """
 
 import math
@@ -32,8 +35,8 @@ LAG_UNIT = 0.004
 WINDOW = 256
 """Packets that the bitmap tells of."""
 
-_REPORT = struct.Struct(f"!BBHIIIII{WINDOW // 8}s")
-_TYPE_REPORT = 1
+_REPORT = struct.Struct(f"!BBHIIIIIIIH{WINDOW // 8}s")
+_TYPE_REPORT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,12 @@ class Report:
     clocks differ, modulo 2**32."""
     received: int
     """Bit i, from the lowest, stands for sequence newest - i."""
+    decoded: int = 0
+    """Frames since the start."""
+    busy_us: int = 0
+    """That they kept the decoder busy, since the start."""
+    wait_ms: int = 0
+    """That the last of them waited for the decoder; at most 65,535."""
 
 
 def is_report(message: bytes) -> bool:
@@ -69,8 +78,10 @@ def pack_report(report: Report) -> bytes:
     bitmap = report.received.to_bytes(WINDOW // 8, "big")
     numbers = report.last_frame, report.packets, report.bytes
     times = report.arrival_us, report.delay_us
+    decoder = report.decoded, report.busy_us, min(report.wait_ms, 0xFFFF)
     return _REPORT.pack(
-        VERSION << 4 | _TYPE_REPORT, lag, base, *numbers, *times, bitmap
+        *(VERSION << 4 | _TYPE_REPORT, lag, base),
+        *(*numbers, *times, *decoder, bitmap),
     )
 
 
@@ -84,13 +95,13 @@ def unpack_report(message: bytes) -> Report:
         raise PacketError(
             f"a receiver report has {_REPORT.size} bytes and its own type"
         )
-    _kind, lag, base, frame, packets, size, arrival, delay, bitmap = _REPORT.unpack(
-        message
-    )
+    _kind, lag, base, *numbers, bitmap = _REPORT.unpack(message)
+    frame, packets, size, arrival, delay, decoded, busy, wait = numbers
     newest = (base + WINDOW - 1) & 0xFFFF
     received = int.from_bytes(bitmap, "big")
     return Report(
-        newest, frame, packets, size, LAG_UNIT * lag, arrival, delay, received
+        *(newest, frame, packets, size, LAG_UNIT * lag, arrival, delay),
+        *(received, decoded, busy, wait),
     )
 
 
@@ -100,6 +111,8 @@ class ReceiptLog:
     def __init__(self) -> None:
         self.packets = 0
         self.bytes = 0
+        self._decoded = 0
+        self._busy = self._wait = 0.0
         self._newest = WINDOW
         self._received = 0
         self._arrival_us = 0
@@ -119,6 +132,12 @@ class ReceiptLog:
         self.bytes += size
         self._arrival_us = wrap_time(now)
         self._delays.append((self._arrival_us - packet.send_us) & 0xFFFFFFFF)
+
+    def decoded(self, seconds: float, wait: float) -> None:
+        """A frame kept the decoder busy so long, and had waited for it before."""
+        self._decoded += 1
+        self._busy += seconds
+        self._wait = wait
 
     def report(self, last_frame: int | None, lag: float = 0.0) -> Report:
         """The report to send now.
@@ -141,6 +160,9 @@ class ReceiptLog:
             self._arrival_us,
             self._delay_us,
             self._received,
+            self._decoded & 0xFFFFFFFF,
+            wrap_time(self._busy),
+            min(round(1e3 * self._wait), 0xFFFF),
         )
 
 
