@@ -37,10 +37,25 @@ VERBS = {
     "export": "make a weights file from a training checkpoint",
 }
 
+FIRST_LINES = {
+    "encode": "x.png or x.mp4 becomes x.ccb beside it, or the file or folder you name; "
+    "nothing that exists is overwritten without --force.",
+    "decode": "x.ccb becomes x.decoded.png or x.decoded.mp4 beside it, or the file or folder "
+    "you name; nothing that exists is overwritten without --force.",
+}
+"""How the help of a verb begins: where its output goes."""
+
 _LAB = {"data": "frames", "train": "train", "eval": "evaluate", "export": "export"}
 
 
 class _Parser(argparse.ArgumentParser):
+    first_line = ""
+    """What --help says before all else."""
+
+    def format_help(self) -> str:
+        """The usual help, after the first line."""
+        return (self.first_line and f"{self.first_line}\n\n") + super().format_help()
+
     def error(self, message: str) -> NoReturn:
         """One line, not the whole usage."""
         self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
@@ -52,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser(words).parse_args(words)
     _set_up_logging(options)
     try:
+        _check_targets(options)
         return _VERB_FUNCTIONS[options.verb](options)
     except ConfcodecError as error:
         if options.debug:
@@ -79,6 +95,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             verb, help=help_text, description=help_text.capitalize() + "."
         )
         if verb == asked:
+            sub.first_line = FIRST_LINES.get(verb, "")
             _add_arguments(verb, sub)
         sub.add_argument(
             "--debug", action="store_true", help="show the traceback of an error"
@@ -231,13 +248,22 @@ def _run(job: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
     return uvloop.run(with_signals())
 
 
+def _check_targets(options: argparse.Namespace) -> None:
+    from confcodec.report_targets import check_report_targets
+
+    # A child writes what its parent has looked at, before it came.
+    if getattr(options, "url", "") != "-":
+        check_report_targets(options)
+
+
 def _write_report(
     arguments: argparse.Namespace, report: dict[str, object] | None
 ) -> None:
     if arguments.json and report is not None:
         from confcodec.call.report import write_json
+        from confcodec.report_targets import report_targets
 
-        write_json(report, arguments.json)
+        write_json(report, arguments.json, report_targets(arguments))
 
 
 def _has_display() -> bool:

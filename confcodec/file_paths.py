@@ -12,6 +12,9 @@ from confcodec.media.picture import PICTURES
 Plan = list[tuple[Path, Path]]
 """Inputs, each with its output."""
 
+DECODED = ".decoded"
+"""What names of decoded files have beside the coded ones: the original may lie there, too."""
+
 MATERIAL = PICTURES | VIDEOS
 """How names of what can be coded end."""
 
@@ -34,6 +37,8 @@ def encoding_plan(paths: Sequence[Path], output: Path | None) -> Plan:
 def decoding_plan(paths: Sequence[Path], output: Path | None, png: bool) -> Plan:
     """What `decode` does with its paths: pictures become .png; videos .mp4, or folders with `png`.
 
+    In a folder of its own x.ccb becomes x.png, beside the input x.decoded.png.
+
     Raises:
         CaptureError: no such file, or two with one target.
         BitstreamError: a file that is not ours.
@@ -43,7 +48,7 @@ def decoding_plan(paths: Sequence[Path], output: Path | None, png: bool) -> Plan
         with BitstreamReader(source) as reader:
             return ("" if png else ".mp4") if reader.header.fps else ".png"
 
-    return _plan(paths, output, frozenset({SUFFIX}), ending)
+    return _plan(paths, output, frozenset({SUFFIX}), ending, DECODED)
 
 
 def expand(paths: Sequence[Path], endings: frozenset[str]) -> Plan:
@@ -77,7 +82,14 @@ def _plan(
     output: Path | None,
     endings: frozenset[str],
     ending: Callable[[Path], str],
+    beside: str = "",
 ) -> Plan:
+    """Inputs with their outputs.
+
+    Args:
+        ending: of an output's name, by its input.
+        beside: comes before the ending where the output lies beside the input.
+    """
     if output is None and len(paths) > 1 and not _is_input(paths[-1], endings):
         # As with `cp`, the last of several paths is where to.
         paths, output = paths[:-1], paths[-1]
@@ -90,23 +102,18 @@ def _plan(
         return [(sources[0][0], output)]
     plan: dict[Path, Path] = {}
     for source, below in sources:
-        target = output / below if output else source
-        target = target.with_suffix(ending(source))
+        target = (output / below if output else source).with_suffix("")
+        # with_suffix would take ".5" of "take.5" for an ending.
+        target = target.with_name(
+            target.name + ("" if output else beside) + ending(source)
+        )
         if target in plan:
             raise CaptureError(
                 f"{plan[target]} and {source} would both become {target}; rename one"
             )
         plan[target] = source
-        _make_folder(target.parent)
     return [(source, target) for target, source in plan.items()]
 
 
 def _is_input(path: Path, endings: frozenset[str]) -> bool:
     return path.suffix.lower() in endings or glob.has_magic(str(path))
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CaptureError(f"cannot make {path}: {error.strerror}") from error

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 from PIL import Image
@@ -21,7 +22,8 @@ from confcodec.codec.codec import Codec, codec_of
 from confcodec.codec.frame import Pixels, check_size
 from confcodec.codec.metrics import psnr
 from confcodec.errors import BitstreamError, CaptureError, ConfcodecError
-from confcodec.file_paths import decoding_plan, encoding_plan
+from confcodec.file_paths import Plan, decoding_plan, encoding_plan
+from confcodec.file_targets import Targets, make_folder
 from confcodec.media.bitstream_file import (
     BitstreamReader,
     BitstreamWriter,
@@ -59,6 +61,7 @@ def encode_files(arguments: argparse.Namespace) -> dict[str, object]:
         ConfcodecError: a frame is too small or large, or the codec cannot be used.
     """
     plan = encoding_plan(arguments.paths, arguments.output)
+    targets = _targets(plan, arguments)
     codec = _load(arguments.codec, arguments)
     with _progress() as progress:
 
@@ -66,7 +69,10 @@ def encode_files(arguments: argparse.Namespace) -> dict[str, object]:
             frames = _open(source)
             task = progress.add_task(source.name, total=frames.count)
             shown = _counted(frames.frames, progress, task)
-            return _encode(codec, arguments.quality, frames.fps, shown, source, target)
+            with targets.file(target) as part:
+                return _encode(
+                    codec, arguments.quality, frames.fps, shown, source, part
+                )
 
         files = [_attempt(encode, *pair, alone=len(plan) == 1) for pair in plan]
     common = {"quality": arguments.quality, "codec": codec.info.codec}
@@ -84,17 +90,22 @@ def decode_files(arguments: argparse.Namespace) -> dict[str, object]:
     """
     codecs: dict[str, Codec] = {}
     plan = decoding_plan(arguments.paths, arguments.output, arguments.png)
+    targets = _targets(plan, arguments)
     with _progress() as progress:
 
         def decode(source: Path, target: Path) -> dict[str, object]:
             task = progress.add_task(source.name, total=None)
             with BitstreamReader(source) as reader:
                 pictures = _decoded(reader, codecs, arguments, source)
-                shown = _counted(pictures, progress, task)
-                count = _write_pictures(shown, reader.header, target, arguments.png)
+                shown = _at_least_one(_counted(pictures, progress, task), source)
+                in_folder = arguments.png and reader.header.fps
+                with (
+                    targets.folder(target)
+                    if in_folder
+                    else targets.file(target) as part
+                ):
+                    count = _write_pictures(shown, reader.header, part, arguments.png)
                 size = [reader.header.width, reader.header.height]
-                if not count:
-                    raise BitstreamError(f"{source} ends before its first frame does")
                 return {"frames": count, "size": size, "truncated": reader.truncated}
 
         files = [_attempt(decode, *pair, alone=len(plan) == 1) for pair in plan]
@@ -111,12 +122,33 @@ def _attempt(
     """The facts of one file, or what went wrong with it while others wait."""
     pair: dict[str, object] = {"input": str(source), "output": str(target)}
     try:
+        make_folder(target.parent)
         return pair | work(source, target)
     except ConfcodecError as error:
         if alone:
             raise
         logger.error("%s", error)
         return {"input": str(source), "error": str(error)}
+
+
+def _targets(plan: Plan, arguments: argparse.Namespace) -> Targets:
+    """What the plan may write; one file alone that may not be is refused at once."""
+    sources = [source for source, _ in plan]
+    weights = [arguments.weights] if arguments.weights else []
+    targets = Targets([*sources, *weights], force=arguments.force)
+    if len(plan) == 1 and not getattr(arguments, "png", False):
+        targets.check(plan[0][1])
+    return targets
+
+
+def _at_least_one(
+    frames: Iterator[tuple[float, Pixels]], source: Path
+) -> Iterator[tuple[float, Pixels]]:
+    """The frames; the first is decoded now, so that nothing is made for a file without any."""
+    first = next(frames, None)
+    if first is None:
+        raise BitstreamError(f"{source} ends before its first frame does")
+    return chain([first], frames)
 
 
 def _open(path: Path) -> Material:
@@ -197,7 +229,6 @@ def _write_pictures(
     for _, pixels in frames:
         path = target / f"{count:06d}.png" if header.fps else target
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(path)
         except (OSError, ValueError) as error:
             raise CaptureError(

@@ -54,6 +54,7 @@ def folder(tmp_path: Path) -> Path:
 def report_of(*words: object) -> dict[str, object]:
     """What a command that succeeds writes with --json."""
     out = next(word for word in words if isinstance(word, Path)).parent / "report.json"
+    out.unlink(missing_ok=True)
     assert main([*map(str, words), "--json", str(out)]) == 0
     report: dict[str, object] = json.loads(out.read_text())
     return report
@@ -84,7 +85,7 @@ def test_a_video_becomes_a_video(video: Path, tmp_path: Path) -> None:
     assert report["frames"] == FRAMES
     assert float(str(report["psnr_db"])) > 25
     assert main(["decode", str(coded)]) == 0
-    decoded = list(pixels_of(tmp_path / "clip.mp4"))
+    decoded = list(pixels_of(tmp_path / "clip.decoded.mp4"))
     assert len(decoded) == FRAMES
     assert psnr(decoded[3], list(pixels_of(video))[3]) > 25
 

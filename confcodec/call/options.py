@@ -112,6 +112,16 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write a report for machines (-: standard output)",
     )
+    add_force_argument(parser)
+
+
+def add_force_argument(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the option --force."""
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace files that exist (never one that is read)",
+    )
 
 
 def add_call_arguments(

@@ -11,7 +11,7 @@ from confcodec.call.options import CallOptions
 from confcodec.call.rooms import LOOPBACK
 from confcodec.call.stats import SendStats, versions
 from confcodec.codec.codec import CodecInfo
-from confcodec.errors import ConfcodecError
+from confcodec.file_targets import Targets, write_small
 
 Report = dict[str, object]
 
@@ -87,20 +87,17 @@ def _drops(
     return dropped, late
 
 
-def write_json(report: Mapping[str, object], path: Path) -> None:
-    """Write a report; `-` is standard output.
+def write_json(report: Mapping[str, object], path: Path, targets: Targets) -> None:
+    """Write a report, whole or not at all; `-` is standard output.
 
     Raises:
-        ConfcodecError: the file cannot be written.
+        CaptureError: the file exists, or cannot be written.
     """
     text = json.dumps(report, indent=2, allow_nan=False) + "\n"
     if str(path) == "-":
         sys.stdout.write(text)
         return
-    try:
-        path.write_text(text)
-    except OSError as error:
-        raise ConfcodecError(f"cannot write {path}: {error.strerror}") from error
+    write_small(text.encode(), path, targets)
 
 
 def _setting(options: CallOptions, info: CodecInfo | None) -> Report:
