@@ -9,6 +9,7 @@ import av.error
 import numpy as np
 
 from confcodec.codec.frame import Pixels
+from confcodec.cores import usable_cores
 from confcodec.errors import CaptureError
 from confcodec.media.container import open_media
 
@@ -89,6 +90,8 @@ def _round(path: str) -> Generator[tuple[float, float, av.VideoFrame]]:
                 raise CaptureError(f"{path} has no video in it; choose another file")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
+            # FFmpeg itself heeds the scheduler, not the quota of a container.
+            stream.codec_context.thread_count = min(16, usable_cores())
             usual = 1 / float(stream.average_rate or _USUAL_RATE)
             stamp = 0.0
             for packet in container.demux(stream):
