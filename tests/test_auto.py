@@ -43,7 +43,7 @@ def give_time(monkeypatch: pytest.MonkeyPatch, seconds: float, cores: int) -> No
     layer = (seconds - auto._REST) / auto._LAYERS[0]
     device = Device(torch.device("cpu"), torch.float32, layer)
     monkeypatch.setattr(auto, "choose_device", lambda _: device)
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr(auto, "usable_cores", lambda: cores)
 
 
 def test_without_the_small_one_there_is_no_choice(

@@ -1,7 +1,6 @@
 """The options that `serve`, `call` and `bench` share, as the command line spells them."""
 
 import argparse
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from confcodec.call.reach import (
 )
 from confcodec.codec.codec import AUTO, CHOICES, CODECS, QUALITIES
 from confcodec.codec.frame import check_size
+from confcodec.cores import usable_cores
 from confcodec.wire.emulator import Impairment
 
 DEFAULT_SIZE = (640, 480)
@@ -43,7 +43,7 @@ class CallOptions:
     codec: str = CODECS[0]
     device: str = "auto"
     threads: int | None = None
-    """For each of encoder and decoder; None shares the processor out."""
+    """For each of encoder and decoder; None shares out what this process may use."""
     sink: str = "null"
     """Where decoded frames go: window, null, auto or a file."""
     seconds: float | None = None
@@ -66,7 +66,7 @@ class CallOptions:
     @property
     def codec_threads(self) -> int:
         """CPU threads for each of encoder and decoder."""
-        return self.threads or max(1, (os.cpu_count() or 1) // 2)
+        return self.threads or max(1, usable_cores() // 2)
 
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
@@ -235,7 +235,7 @@ def add_device_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=_threads,
         metavar="N",
-        help="CPU threads of the encoder and of the decoder (default: half the processor each)",
+        help="CPU threads of the encoder and of the decoder (default: half of what may be used each)",
     )
 
 

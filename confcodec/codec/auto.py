@@ -1,10 +1,10 @@
 """`--codec auto`: the best learned codec that keeps up on this machine."""
 
 import logging
-import os
 
 from confcodec.codec.codec import Codec, installed_codecs
 from confcodec.codec.device import choose_device
+from confcodec.cores import usable_cores
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def load_auto(
         if layer is not None:
             scale = size[0] * size[1] / _MEASURED_SIZE
             encode, decode = (scale * (_REST + n * layer) for n in _LAYERS)
-            fits = keeps_up(encode, decode, fps, threads or 1, os.cpu_count() or 1)
+            fits = keeps_up(encode, decode, fps, threads or 1, usable_cores())
             logger.info(
                 "%s would take about %.0f and %.0f ms to encode and decode %dx%d: %s",
                 best,
@@ -78,7 +78,7 @@ def keeps_up(
         decode: in the decoder.
         fps: frames a second.
         threads: that each of them has.
-        cores: of the processor.
+        cores: of the processor, that this process may use.
     """
     alone = fps * max(encode, decode) / threads <= SHARE
     return alone and fps * (encode + decode) / cores <= CORES_SHARE

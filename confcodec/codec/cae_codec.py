@@ -28,7 +28,7 @@ from confcodec.codec.bitstream import (
 from confcodec.codec.cae import STRIDE, CaeModel
 from confcodec.codec.cae_weights import CaeWeights, load_cae_weights
 from confcodec.codec.codec import QUALITIES, Codec, CodecInfo, check_quality
-from confcodec.codec.device import Device, choose_device, keep_memory
+from confcodec.codec.device import Device, choose_device, keep_memory, use_threads
 from confcodec.codec.entropy import EntropyCoder, SliceDecoder
 from confcodec.codec.frame import Pixels, check_pixels
 from confcodec.codec.spreads import CLASSES, quantise, spread_rows, sums
@@ -191,8 +191,7 @@ def load_cae(
         WeightsError: the weights cannot be used.
         ValueError: no such device.
     """
-    if threads:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     path = weights or find_weights("cae")
     codec = CaeCodec(load_cae_weights(path), choose_device(device))
     info = codec.info

@@ -114,7 +114,7 @@ class Codec(ABC):
             name: one of `CHOICES`.
             device: auto, cpu or cuda; a learned codec's only.
             weights: another weights file than the one that ships.
-            threads: CPU threads for the transforms; torch's default if None.
+            threads: CPU threads for the transforms; torch's default, at most what may be used, if None.
 
         Raises:
             ValueError: no codec or device of that name.

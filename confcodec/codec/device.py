@@ -10,6 +10,8 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 
+from confcodec.cores import usable_cores
+
 logger = logging.getLogger(__name__)
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -75,6 +77,19 @@ def mixed_precision(device: torch.device) -> torch.autocast:
     """What training runs under: products in bf16 where the device is faster in it, else in fp32."""
     wanted = device.type != "cpu" or _cpu_format()[0] == torch.bfloat16
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
+
+
+def use_threads(threads: int | None) -> None:
+    """Run the transforms on so many threads of the CPU.
+
+    Args:
+        threads: None: torch's default, but no more than may run at once. It heeds
+            `OMP_NUM_THREADS` and the scheduler, not the quota of a container.
+    """
+    if threads is None and torch.get_num_threads() > usable_cores():
+        threads = usable_cores()
+    if threads:
+        torch.set_num_threads(threads)
 
 
 def keep_memory() -> None:

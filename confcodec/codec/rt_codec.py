@@ -24,7 +24,7 @@ from confcodec.codec.bands import (
 )
 from confcodec.codec.bitstream import Header, join, pack, split, unpack
 from confcodec.codec.codec import QUALITIES, Codec, CodecInfo, check_quality
-from confcodec.codec.device import Device, choose_device, keep_memory
+from confcodec.codec.device import Device, choose_device, keep_memory, use_threads
 from confcodec.codec.frame import Pixels, check_pixels
 from confcodec.codec.latents import LatentCoder
 from confcodec.codec.patches import SIDE, from_patches, to_patches
@@ -165,8 +165,7 @@ def load_rt(
         WeightsError: the weights cannot be used.
         ValueError: no such device.
     """
-    if threads:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     codec = RtCodec(load_weights(weights or find_weights(name)), choose_device(device))
     info = codec.info
     logger.info(

@@ -4,7 +4,6 @@ import argparse
 import csv
 import json
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from confcodec import __version__
 from confcodec.codec.codec import QUALITIES
+from confcodec.cores import usable_cores
 from confcodec.errors import ConfcodecError
 from confcodec.lab.curves import Curves, bd_rates, curves_of, groups_of
 from confcodec.lab.evaluation import (
@@ -75,7 +75,7 @@ def parse_qualities(text: str) -> tuple[int, ...]:
 def _settings(arguments: argparse.Namespace) -> Settings:
     threads = arguments.threads
     if threads is None and arguments.workers > 1:
-        threads = max(1, (os.cpu_count() or 1) // arguments.workers)
+        threads = max(1, usable_cores() // arguments.workers)
     return Settings(arguments.device, threads, tuple(arguments.weights))
 
 

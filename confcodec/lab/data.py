@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from confcodec.codec.frame import Pixels
+from confcodec.cores import usable_cores
 from confcodec.errors import ConfcodecError
 from confcodec.media.picture import find_pictures, read_picture
 
@@ -31,7 +32,7 @@ class Patches:
         """
         self.patch = patch
         self.pictures: list[Pixels] = []
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             for path, pixels in zip(
                 paths := find_pictures(folder), pool.map(_try_read, paths), strict=True
             ):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from confcodec import __version__
+from confcodec.cores import usable_cores
 from confcodec.lab.curves import (
     Curves,
     bd_rate,
@@ -107,7 +108,9 @@ def machine() -> str:
             line.partition(":")[2] for line in lines if line.startswith("model name")
         ]
         name = models[0].strip() if models else name
-    return f"{name}, {os.cpu_count()} logical processors"
+    there, used = os.cpu_count() or 1, usable_cores()
+    share = f", {used} of them for this process" if used < there else ""
+    return f"{name}, {there} logical processors{share}"
 
 
 def _sizes(rows: Sequence[Row]) -> list[str]:

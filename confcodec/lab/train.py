@@ -37,7 +37,9 @@ class TrainSettings:
     seed: int = _setting(
         0, "of the first weights, the patches, the qualities and the noise"
     )
-    threads: int = _setting(0, "CPU threads; 0 takes torch's default")
+    threads: int = _setting(
+        0, "CPU threads; 0 takes torch's default, at most what may be used"
+    )
     minutes: float = _setting(
         0.0, "stop after so long, wherever the steps are; 0 means no limit"
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from confcodec.codec.cae import CaeModel
 from confcodec.codec.codec import QUALITIES
-from confcodec.codec.device import keep_memory, mixed_precision
+from confcodec.codec.device import keep_memory, mixed_precision, use_threads
 from confcodec.codec.rt import RtModel, to_model
 from confcodec.errors import ConfcodecError
 from confcodec.lab.checkpoint import (
@@ -60,8 +60,7 @@ def train(
     if settings.patch <= 0 or settings.patch % 128:
         raise ConfcodecError(f"--patch {settings.patch}: give a multiple of 128")
     keep_memory()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    use_threads(settings.threads or None)
     device = _device(settings.device)
     out.mkdir(parents=True, exist_ok=True)
     patches = Patches(data, settings.patch)

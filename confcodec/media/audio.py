@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from confcodec.errors import CaptureError
+from confcodec.media.container import open_media
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ class FileMicrophone(Microphone):
 
     def _decoded(self) -> Iterator[Samples]:
         try:
-            with av.open(self._path) as container:
+            with open_media(self._path) as container:
                 if not container.streams.audio:
                     return
                 resampler = av.AudioResampler("s16", "mono", RATE)

@@ -9,7 +9,9 @@ import av.error
 import numpy as np
 
 from confcodec.codec.frame import Pixels
+from confcodec.cores import usable_cores
 from confcodec.errors import CaptureError
+from confcodec.media.container import open_media
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ def video_facts(path: str) -> tuple[Fraction, int | None]:
         CaptureError: no video.
     """
     try:
-        with av.open(path, "r", metadata_errors="replace") as container:
+        with open_media(path) as container:
             if not container.streams.video:
                 raise CaptureError(f"{path} has no video in it; choose another file")
             stream = container.streams.video[0]
@@ -83,11 +85,13 @@ def _round(path: str) -> Generator[tuple[float, float, av.VideoFrame]]:
     """Each picture once, with its time stamp and how long it is shown."""
     try:
         # Opened anew each round: not every format can be wound back.
-        with av.open(path, "r", metadata_errors="replace") as container:
+        with open_media(path) as container:
             if not container.streams.video:
                 raise CaptureError(f"{path} has no video in it; choose another file")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
+            # FFmpeg itself heeds the scheduler, not the quota of a container.
+            stream.codec_context.thread_count = min(16, usable_cores())
             usual = 1 / float(stream.average_rate or _USUAL_RATE)
             stamp = 0.0
             for packet in container.demux(stream):

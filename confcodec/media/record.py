@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
+from confcodec.media.container import create_media
 from confcodec.media.scale import cover
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class FileSink:
             )
         try:
             self._path.write_bytes(b"")
-            self._container: OutputContainer | None = av.open(path, "w")
+            self._container: OutputContainer | None = create_media(path)
         except (OSError, av.error.FFmpegError) as error:
             raise self._failed(error) from error
         self._fps = fps
