@@ -16,7 +16,7 @@ from confcodec.codec.rt import RtConfig, RtModel
 from confcodec.codec.scales import FIRST_CODED, ROWS
 from confcodec.codec.spreads import CLASSES, TILES, Spreads
 from confcodec.codec.weights import save_weights
-from confcodec.lab.freeze import SUPPORT_MAX, Z_BUCKETS, tables_from_counts
+from confcodec.lab.frozen_tables import SUPPORT_MAX, Z_BUCKETS, tables_from_counts
 
 # Servers that tests start must not keep a secret in the state folder of whoever runs them.
 os.environ.setdefault("CONFCODEC_SECRET", "of the tests")

@@ -27,7 +27,7 @@ from confcodec.lab.checkpoint import (
 from confcodec.lab.data import Patches
 from confcodec.lab.freeze import freeze
 from confcodec.lab.loss import LMBDA_HIGH, LMBDA_LOW, lmbda_of
-from confcodec.lab.train import TrainSettings
+from confcodec.lab.train_settings import TrainSettings
 from confcodec.lab.trainer import (
     backward,
     learning_rate,

@@ -20,7 +20,7 @@ from confcodec.lab.data import Patches
 from confcodec.lab.freeze import freeze
 from confcodec.lab.freeze_cae import fit_classes
 from confcodec.lab.models import coefficients_at
-from confcodec.lab.train import TrainSettings
+from confcodec.lab.train_settings import TrainSettings
 from confcodec.lab.trainer import start, train, train_step
 from confcodec.lab.warm_start import components
 from confcodec.lab.warm_start_cae import klt_warm_start_cae

@@ -10,7 +10,7 @@ import torch
 from confcodec.errors import ConfcodecError
 from confcodec.lab.models import Model
 from confcodec.lab.soap import Soap
-from confcodec.lab.train import TrainSettings
+from confcodec.lab.train_settings import TrainSettings
 
 
 @dataclass(slots=True)

@@ -33,7 +33,7 @@ from confcodec.codec.spreads import (
 from confcodec.errors import ConfcodecError
 from confcodec.lab.checkpoint import read_checkpoint
 from confcodec.lab.data import Patches
-from confcodec.lab.freeze import SUPPORT_MAX, tables_from_counts
+from confcodec.lab.frozen_tables import SUPPORT_MAX, tables_from_counts
 from confcodec.lab.loss import LMBDA_HIGH, LMBDA_LOW
 from confcodec.lab.trainer import load_average
 

@@ -30,7 +30,7 @@ from confcodec.lab.loss import Loss, rate_distortion
 from confcodec.lab.models import MODELS, Model, build, coefficients_at
 from confcodec.lab.run_log import RunLog
 from confcodec.lab.soap import Soap
-from confcodec.lab.train import TrainSettings
+from confcodec.lab.train_settings import TrainSettings
 from confcodec.lab.validate import validate
 from confcodec.lab.warm_start import klt_warm_start
 from confcodec.lab.warm_start_cae import klt_warm_start_cae
