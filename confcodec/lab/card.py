@@ -39,8 +39,8 @@ more bits than a codec made for them would need.
 """
 
 
-def write_card(weights: Path, checkpoint: Path, data: Path, val: Path | None) -> None:
-    """Write the card of a weights file, its figures measured now over `val`."""
+def card_text(weights: Path, checkpoint: Path, data: Path, val: Path | None) -> str:
+    """The card of a weights file, Markdown, its figures measured now over `val`."""
     bundle = read_checkpoint(checkpoint, torch.device("cpu"))
     settings = bundle["settings"]
     config = asdict(MODELS[settings["model"]])
@@ -61,7 +61,7 @@ def write_card(weights: Path, checkpoint: Path, data: Path, val: Path | None) ->
         "sizes": ", ".join(f"{key} {value}" for key, value in config.items()),
         "figures": _figures(weights, val) if val else "Not measured.",
     }
-    weights.with_suffix(".md").write_text(_CARD.format(**facts))
+    return _CARD.format(**facts)
 
 
 def _usable(data: Path, patch: int) -> int:
