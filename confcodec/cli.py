@@ -196,8 +196,8 @@ def _files(arguments: argparse.Namespace) -> int:
     if str(arguments.json) != "-":
         _print_facts(report)
     _write_report(arguments, report)
-    files = report.get("files", [])
-    return int(any("error" in facts for facts in files))
+    files = report.get("files", [report])
+    return int(any("error" in facts or facts.get("damaged") for facts in files))
 
 
 def _print_facts(report: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import glob
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from confcodec.errors import CaptureError
+from confcodec.errors import CaptureError, ConfcodecError
 from confcodec.media.bitstream_file import SUFFIX, BitstreamReader
 from confcodec.media.decode import VIDEOS
 from confcodec.media.picture import PICTURES
@@ -41,12 +41,14 @@ def decoding_plan(paths: Sequence[Path], output: Path | None, png: bool) -> Plan
 
     Raises:
         CaptureError: no such file, or two with one target.
-        BitstreamError: a file that is not ours.
     """
 
     def ending(source: Path) -> str:
-        with BitstreamReader(source) as reader:
-            return ("" if png else ".mp4") if reader.header.fps else ".png"
+        try:
+            with BitstreamReader(source) as reader:
+                return ("" if png else ".mp4") if reader.header.fps else ".png"
+        except ConfcodecError:
+            return ".mp4"  # what is wrong is said when its turn comes, of it alone
 
     return _plan(paths, output, frozenset({SUFFIX}), ending, DECODED)
 

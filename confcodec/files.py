@@ -22,6 +22,7 @@ from confcodec.codec.codec import Codec, codec_of
 from confcodec.codec.frame import Pixels, check_size
 from confcodec.codec.metrics import psnr
 from confcodec.errors import BitstreamError, CaptureError, ConfcodecError
+from confcodec.file_info import damage
 from confcodec.file_paths import Plan, decoding_plan, encoding_plan
 from confcodec.file_targets import Targets, make_folder
 from confcodec.media.bitstream_file import (
@@ -96,8 +97,11 @@ def decode_files(arguments: argparse.Namespace) -> dict[str, object]:
         def decode(source: Path, target: Path) -> dict[str, object]:
             task = progress.add_task(source.name, total=None)
             with BitstreamReader(source) as reader:
-                pictures = _decoded(reader, codecs, arguments, source)
-                shown = _at_least_one(_counted(pictures, progress, task), source)
+                faults: list[BitstreamError] = []
+                pictures = _decoded(reader, codecs, arguments, faults)
+                shown = _at_least_one(
+                    _counted(pictures, progress, task), source, faults
+                )
                 in_folder = arguments.png and reader.header.fps
                 with (
                     targets.folder(target)
@@ -106,7 +110,7 @@ def decode_files(arguments: argparse.Namespace) -> dict[str, object]:
                 ):
                     count = _write_pictures(shown, reader.header, part, arguments.png)
                 size = [reader.header.width, reader.header.height]
-                return {"frames": count, "size": size, "truncated": reader.truncated}
+                return {"frames": count, "size": size} | damage(reader, faults)
 
         files = [_attempt(decode, *pair, alone=len(plan) == 1) for pair in plan]
     return _report(files, {"codec": ", ".join(codecs)})
@@ -142,10 +146,12 @@ def _targets(plan: Plan, arguments: argparse.Namespace) -> Targets:
 
 
 def _at_least_one(
-    frames: Iterator[tuple[float, Pixels]], source: Path
+    frames: Iterator[tuple[float, Pixels]], source: Path, faults: list[BitstreamError]
 ) -> Iterator[tuple[float, Pixels]]:
     """The frames; the first is decoded now, so that nothing is made for a file without any."""
     first = next(frames, None)
+    if first is None and faults:
+        raise faults[0]
     if first is None:
         raise BitstreamError(f"{source} ends before its first frame does")
     return chain([first], frames)
@@ -204,8 +210,9 @@ def _decoded(
     reader: BitstreamReader,
     codecs: dict[str, Codec],
     arguments: argparse.Namespace,
-    source: Path,
+    faults: list[BitstreamError],
 ) -> Iterator[tuple[float, Pixels]]:
+    """The frames that can be decoded; of others, `faults` gets to know why not."""
     for number, (time, bitstream) in enumerate(reader):
         try:
             name = codec_of(bitstream)
@@ -215,7 +222,8 @@ def _decoded(
                 codecs[name] = _load(name, arguments)
             pixels = codecs[name].decode(bitstream)
         except BitstreamError as error:
-            raise BitstreamError(f"{source}, frame {number}: {error}") from error
+            faults.append(BitstreamError(f"{reader.path}, frame {number}: {error}"))
+            continue
         yield time, pixels
 
 
