@@ -14,7 +14,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Coroutine, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 from confcodec import __version__
 from confcodec.errors import ConfcodecError
@@ -194,18 +194,23 @@ def _files(arguments: argparse.Namespace) -> int:
         from confcodec.files import decode_files as work
     report: dict[str, Any] = work(arguments)
     if str(arguments.json) != "-":
-        _print_facts(report)
+        # What was coded has standard output to itself.
+        piped = str(report.get("output")) == "-"
+        _print_facts(report, sys.stderr if piped else sys.stdout)
     _write_report(arguments, report)
     files = report.get("files", [report])
     return int(any("error" in facts or facts.get("damaged") for facts in files))
 
 
-def _print_facts(report: dict[str, Any]) -> None:
+def _print_facts(report: dict[str, Any], out: TextIO) -> None:
     """A line for each file, and one for what they have in common."""
+    from confcodec.printable import printable
+
     files = report.get("files", [])
     common = {name: value for name, value in report.items() if name != "files"}
     for facts in filter(None, [*files, common]):
-        print(", ".join(f"{name} {value}" for name, value in facts.items()))
+        line = ", ".join(f"{name} {value}" for name, value in facts.items())
+        print(printable(line), file=out)
 
 
 def _lab(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,8 @@ from pathlib import Path
 from confcodec.codec.bitstream import MAGIC, unpack
 from confcodec.codec.codec import codec_of
 from confcodec.errors import BitstreamError, ConfcodecError
-from confcodec.file_paths import expand
+from confcodec.file_paths import check_input, expand
+from confcodec.file_pipes import STANDARD, standard_input
 from confcodec.media.bitstream_file import SUFFIX, BitstreamReader, FileHeader
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,10 @@ def damage(
 def _attempt(path: Path, *, alone: bool) -> dict[str, object]:
     """The facts of one file, or what is wrong with it while others wait."""
     try:
+        if path == STANDARD:
+            with standard_input(SUFFIX) as kept:
+                return describe(kept) | {"file": str(path)}
+        check_input(path, "info")
         return describe(path)
     except ConfcodecError as error:
         if alone:

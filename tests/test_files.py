@@ -218,9 +218,10 @@ def test_a_flipped_byte_costs_one_frame_of_a_video(
     )
     frames = [codec.encode(picture(40, 60, seed), 40) for seed in range(5)]
     with BitstreamWriter(coded, FileHeader("rt", 60, 40, Fraction(10))) as writer:
-        at = [
-            writer.bytes + (writer.write(f, i / 10) or 0) for i, f in enumerate(frames)
-        ]
+        at = []
+        for i, frame in enumerate(frames):
+            at.append(writer.bytes)
+            writer.write(frame, i / 10)
     content = bytearray(coded.read_bytes())
     content[at[2] + place] ^= 0x55
     coded.write_bytes(content)

@@ -26,11 +26,13 @@ from confcodec.lab.evaluation import (
     codec_info,
     codecs_of,
     digest_of,
+    read_codable,
     read_rows,
     run_jobs,
 )
+from confcodec.lab.pictures import readable_paths
 from confcodec.lab.tables import print_differences, print_points
-from confcodec.media.picture import find_pictures
+from confcodec.printable import printable
 from confcodec.report_targets import report_targets
 
 logger = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ def compare(arguments: argparse.Namespace) -> int:
             raise ConfcodecError(f"{path} is for none of the codecs {arguments.codecs}")
     for name in names:
         codec_info(name, settings)  # a codec that cannot be loaded fails here
-    pictures = find_pictures(arguments.folder)
+    pictures = readable_paths(arguments.folder, read_codable)
     rows = _measured(arguments, settings, names, qualities, pictures)
     curves = curves_of(rows, names)
     # The learned codecs, or the first if there is none, against all others.
@@ -192,7 +194,8 @@ def _table(rows: Sequence[Row]) -> str:
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, [field.name for field in fields(Row)])
     writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
+    for row in rows:
+        writer.writerow(asdict(row) | {"picture": printable(row.picture)})
     return out.getvalue()
 
 

@@ -20,8 +20,9 @@ from confcodec.codec.frame import Pixels
 from confcodec.codec.metrics import bpp, psnr
 from confcodec.file_targets import Targets
 from confcodec.lab.evaluation import Settings, load_codec
+from confcodec.lab.pictures import readable_paths
 from confcodec.lab.sheet import at_rate
-from confcodec.media.picture import find_pictures, read_picture
+from confcodec.media.picture import read_picture
 
 SIZE = (1280, 720)
 """Width and height of what is coded."""
@@ -122,7 +123,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="replace the sheet")
     arguments = parser.parse_args(words)
     print(f"{'':20} {'bpp':>7} {'PSNR':>7} " + "".join(f"{side:>9}" for side in SIDES))
-    paths = find_pictures(arguments.folder)
+    paths = readable_paths(arguments.folder)
     names, force = arguments.codecs.split(","), arguments.force
     print("\n".join(measure(paths, names, arguments.sheet, force=force)))
     return 0

@@ -120,7 +120,12 @@ class BitstreamWriter:
             self._file: BinaryIO = path.open("wb")
         except OSError as error:
             raise self._failed(error) from error
-        self._write(pack_header(header))
+        self._broken = False
+        try:
+            self._write(pack_header(header))
+        except CaptureError:
+            self.close()
+            raise
 
     def write(self, bitstream: bytes, time: float) -> None:
         """Add a frame shown `time` seconds after the first.
@@ -131,8 +136,16 @@ class BitstreamWriter:
         self._write(pack_frame(bitstream, time))
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file.
+
+        Raises:
+            CaptureError: what was written did not arrive, as on a disk far away.
+        """
+        try:
+            self._file.close()
+        except OSError as error:
+            if not self._broken:  # else it was said before
+                raise self._failed(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -150,6 +163,7 @@ class BitstreamWriter:
             self._file.write(content)
             self._file.flush()
         except (OSError, ValueError) as error:
+            self._broken = True
             raise self._failed(error) from error
         self.bytes += len(content)
 
