@@ -12,7 +12,8 @@ import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
@@ -192,7 +193,8 @@ def _files(arguments: argparse.Namespace) -> int:
         from confcodec.files import encode_files as work
     else:
         from confcodec.files import decode_files as work
-    report: dict[str, Any] = work(arguments)
+    with _ended_in_order():
+        report: dict[str, Any] = work(arguments)
     if str(arguments.json) != "-":
         # What was coded has standard output to itself.
         piped = str(report.get("output")) == "-"
@@ -200,6 +202,23 @@ def _files(arguments: argparse.Namespace) -> int:
     _write_report(arguments, report)
     files = report.get("files", [report])
     return int(any("error" in facts or facts.get("damaged") for facts in files))
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM and a terminal that is closed are like Ctrl-C: what is half written goes away."""
+
+    def stop(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    main = threading.current_thread() is threading.main_thread()
+    before = {n: signal.signal(getattr(signal, n), stop) for n in names if main}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 def _print_facts(report: dict[str, Any], out: TextIO) -> None:

@@ -1,6 +1,7 @@
 """Several files, one after the other: one that fails does not hold up the rest."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -65,7 +66,7 @@ def batch_targets(
     only = plan[0][1]
     if only == STANDARD and report == STANDARD:
         raise CaptureError("standard output takes one thing; name a file for --json")
-    if len(plan) == 1 and only != STANDARD and not only.is_dir():
+    if len(plan) == 1 and only != STANDARD and not os.path.isdir(only):
         targets.check(only)
     return targets
 
