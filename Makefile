@@ -25,7 +25,7 @@ lint: $(VENV)/test.stamp
 
 CODECS ?= rt,cae,jpeg,jpeg:420,jpeg2000,webp,avif,avif:4
 results: $(VENV)/test.stamp  ## docs/results.md with its plot, measured over PICTURES=FOLDER
-	$(BIN)/confcodec eval $(PICTURES) --codecs $(CODECS) --threads 1 --page docs/results.md --group-by prefix $(ARGS)
+	$(BIN)/confcodec eval $(PICTURES) --codecs $(CODECS) --threads 1 --page docs/results.md --force --group-by prefix $(ARGS)
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .

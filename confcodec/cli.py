@@ -12,9 +12,10 @@ import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 from confcodec import __version__
 from confcodec.errors import ConfcodecError
@@ -192,20 +193,43 @@ def _files(arguments: argparse.Namespace) -> int:
         from confcodec.files import encode_files as work
     else:
         from confcodec.files import decode_files as work
-    report: dict[str, Any] = work(arguments)
+    with _ended_in_order():
+        report: dict[str, Any] = work(arguments)
     if str(arguments.json) != "-":
-        _print_facts(report)
+        # What was coded has standard output to itself.
+        piped = str(report.get("output")) == "-"
+        _print_facts(report, sys.stderr if piped else sys.stdout)
     _write_report(arguments, report)
-    files = report.get("files", [])
-    return int(any("error" in facts for facts in files))
+    files = report.get("files", [report])
+    return int(any("error" in facts or facts.get("damaged") for facts in files))
 
 
-def _print_facts(report: dict[str, Any]) -> None:
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM and a terminal that is closed are like Ctrl-C: what is half written goes away."""
+
+    def stop(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    main = threading.current_thread() is threading.main_thread()
+    before = {n: signal.signal(getattr(signal, n), stop) for n in names if main}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def _print_facts(report: dict[str, Any], out: TextIO) -> None:
     """A line for each file, and one for what they have in common."""
+    from confcodec.printable import printable
+
     files = report.get("files", [])
     common = {name: value for name, value in report.items() if name != "files"}
     for facts in filter(None, [*files, common]):
-        print(", ".join(f"{name} {value}" for name, value in facts.items()))
+        line = ", ".join(f"{name} {value}" for name, value in facts.items())
+        print(printable(line), file=out)
 
 
 def _lab(arguments: argparse.Namespace) -> int:

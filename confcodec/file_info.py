@@ -1,14 +1,19 @@
 """`confcodec info`: what a bitstream file holds, without decoding it."""
 
 import argparse
+import logging
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from confcodec.codec.bitstream import MAGIC, unpack
 from confcodec.codec.codec import codec_of
-from confcodec.errors import BitstreamError
-from confcodec.file_paths import expand
+from confcodec.errors import BitstreamError, ConfcodecError
+from confcodec.file_paths import check_input, expand
+from confcodec.file_pipes import STANDARD, standard_input
 from confcodec.media.bitstream_file import SUFFIX, BitstreamReader, FileHeader
+
+logger = logging.getLogger(__name__)
 
 
 def describe_files(arguments: argparse.Namespace) -> dict[str, object]:
@@ -18,8 +23,44 @@ def describe_files(arguments: argparse.Namespace) -> dict[str, object]:
         CaptureError: a file cannot be read.
         BitstreamError: a file is not ours, or damaged.
     """
-    files = [describe(path) for path, _ in expand(arguments.paths, frozenset({SUFFIX}))]
+    paths = [path for path, _ in expand(arguments.paths, frozenset({SUFFIX}))]
+    files = [_attempt(path, alone=len(paths) == 1) for path in paths]
     return files[0] if len(files) == 1 else {"files": files}
+
+
+def damage(
+    reader: BitstreamReader, faults: Sequence[BitstreamError]
+) -> dict[str, object]:
+    """What is missing of a file whose frames were read, once for people and once as facts.
+
+    Args:
+        faults: why frames could not be used, each on its own.
+    """
+    damaged = reader.gaps + len(faults)
+    if damaged:
+        logger.warning(
+            "%s is damaged in %d places; its other frames are whole%s",
+            reader.path,
+            damaged,
+            f" ({faults[0]})" if faults else "",
+        )
+    facts: dict[str, object] = {"truncated": reader.truncated, "damaged": damaged}
+    return facts | ({"skipped_bytes": reader.skipped} if reader.gaps else {})
+
+
+def _attempt(path: Path, *, alone: bool) -> dict[str, object]:
+    """The facts of one file, or what is wrong with it while others wait."""
+    try:
+        if path == STANDARD:
+            with standard_input(SUFFIX) as kept:
+                return describe(kept) | {"file": str(path)}
+        check_input(path, "info")
+        return describe(path)
+    except ConfcodecError as error:
+        if alone:
+            raise
+        logger.error("%s", error)
+        return {"file": str(path), "error": str(error)}
 
 
 def describe(path: Path) -> dict[str, object]:
@@ -27,34 +68,38 @@ def describe(path: Path) -> dict[str, object]:
 
     Raises:
         CaptureError: the file cannot be read.
-        BitstreamError: it is not ours, or damaged.
+        BitstreamError: it is not ours, or all of it is damaged.
     """
     codecs: Counter[str] = Counter()
     models: Counter[str] = Counter()
     qualities: Counter[int] = Counter()
     lengths: list[int] = []
+    faults: list[BitstreamError] = []
     last = 0.0
     with BitstreamReader(path) as reader:
         header = reader.header
-        for time, bitstream in reader:
-            last = time
+        for number, (time, bitstream) in enumerate(reader):
             try:
-                codecs[codec_of(bitstream)] += 1
+                codec = codec_of(bitstream)
                 if bitstream[:1] == MAGIC:
                     frame, _ = unpack(bitstream)
                     models[frame.model.hex()] += 1
                     qualities[frame.quality] += 1
             except BitstreamError as error:
-                where = f"{path}, frame {len(lengths)}"
-                raise BitstreamError(f"{where}: {error}") from error
+                faults.append(BitstreamError(f"{path}, frame {number}: {error}"))
+                continue
+            last = time
+            codecs[codec] += 1
             lengths.append(len(bitstream))
+    if faults and not lengths:
+        raise faults[0]
     facts: dict[str, object] = {
         "file": str(path),
         "file_bytes": path.stat().st_size,
         "codec": ", ".join(codecs) or header.codec,
         "size": [header.width, header.height],
         "frames": len(lengths),
-        "truncated": reader.truncated,
+        **damage(reader, faults),
     }
     if models:
         facts |= {"model": ", ".join(models), "quality": _span(qualities)}

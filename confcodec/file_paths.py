@@ -1,10 +1,14 @@
 """Which files `encode`, `decode` and `info` read, and where they write."""
 
 import glob
+import os
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from confcodec.errors import CaptureError
+from confcodec.errors import CaptureError, ConfcodecError
+from confcodec.file_pipes import STANDARD
+from confcodec.file_search import files_below
 from confcodec.media.bitstream_file import SUFFIX, BitstreamReader
 from confcodec.media.decode import VIDEOS
 from confcodec.media.picture import PICTURES
@@ -23,15 +27,22 @@ def encoding_plan(paths: Sequence[Path], output: Path | None) -> Plan:
     """What `encode` does with its paths: files, folders or patterns, then the target.
 
     Raises:
-        CaptureError: no such file, no picture or video, or two with one target.
+        CaptureError: no such file, or two with one target.
     """
-    plan = _plan(paths, output, MATERIAL, lambda _: SUFFIX)
-    for source, _ in plan:
-        if source.suffix.lower() not in MATERIAL:
-            raise CaptureError(
-                f"{source} cannot be read as a picture or a video: its name ends in no known way"
-            )
-    return plan
+    return _plan(paths, output, MATERIAL, lambda _: SUFFIX)
+
+
+def check_material(source: Path) -> None:
+    """Refuse a file that can be neither a picture nor a video.
+
+    Raises:
+        CaptureError: its name ends in no known way, or it is no ordinary file.
+    """
+    check_input(source, "encode")
+    if source.suffix.lower() not in MATERIAL:
+        raise CaptureError(
+            f"{source} cannot be read as a picture or a video: its name ends in no known way"
+        )
 
 
 def decoding_plan(paths: Sequence[Path], output: Path | None, png: bool) -> Plan:
@@ -41,12 +52,15 @@ def decoding_plan(paths: Sequence[Path], output: Path | None, png: bool) -> Plan
 
     Raises:
         CaptureError: no such file, or two with one target.
-        BitstreamError: a file that is not ours.
     """
 
     def ending(source: Path) -> str:
-        with BitstreamReader(source) as reader:
-            return ("" if png else ".mp4") if reader.header.fps else ".png"
+        try:
+            check_input(source, "decode")
+            with BitstreamReader(source) as reader:
+                return ("" if png else ".mp4") if reader.header.fps else ".png"
+        except ConfcodecError:
+            return ".mp4"  # what is wrong is said when its turn comes, of it alone
 
     return _plan(paths, output, frozenset({SUFFIX}), ending, DECODED)
 
@@ -54,27 +68,66 @@ def decoding_plan(paths: Sequence[Path], output: Path | None, png: bool) -> Plan
 def expand(paths: Sequence[Path], endings: frozenset[str]) -> Plan:
     """The files that paths name, each with its path below the folder it was found in.
 
+    Folders that may not be entered are among them: whoever opens them says why not.
+
     Raises:
         CaptureError: a path that names no file.
     """
     found: Plan = []
     for path in paths:
-        if path.is_dir():
-            files = sorted(p for p in path.rglob("*") if p.suffix.lower() in endings)
+        if path == STANDARD:
+            found.append((path, path))
+        elif os.path.isdir(path):
+            files, closed = files_below(path, endings)
+            files += closed
             found += [(file, file.relative_to(path)) for file in files]
-        elif path.exists() or not glob.has_magic(str(path)):
-            files = [path] if path.exists() else []
-            found += [(path, Path(path.name))] * len(files)
+            if not files:
+                kinds = ", ".join(sorted(endings))
+                raise CaptureError(f"{path} holds no file that ends in {kinds}")
         else:
-            files = [Path(name) for name in sorted(glob.glob(str(path)))]
+            files = [path] if os.path.lexists(path) else _matching(path)
             found += [(file, Path(file.name)) for file in files]
-        if not files:
-            raise CaptureError(
-                f"{path} holds no file that ends in {', '.join(sorted(endings))}"
-                if path.is_dir()
-                else f"{path} does not exist"
-            )
+            if not files:
+                raise CaptureError(_why_not(path))
     return found
+
+
+def check_input(path: Path, verb: str) -> None:
+    """Refuse what is no ordinary file: to open a pipe waits for ever, a device does things.
+
+    Raises:
+        CaptureError: it is none, or may not be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            os.scandir(path).close()
+    except OSError as error:
+        raise CaptureError(f"{path} cannot be read: {error.strerror}") from error
+    if stat.S_ISFIFO(mode):
+        raise CaptureError(
+            f"{path} is a pipe; read it by standard input: confcodec {verb} - OUTPUT < {path}"
+        )
+    if not stat.S_ISREG(mode):
+        raise CaptureError(f"{path} is no ordinary file; name one")
+
+
+def _matching(path: Path) -> list[Path]:
+    """The files of a pattern; of a folder that is called like one, those in it."""
+    text = str(path)
+    if path.parent != path and os.path.isdir(path.parent):
+        text = str(Path(glob.escape(str(path.parent))) / path.name)
+    return [Path(name) for name in sorted(glob.glob(text))]
+
+
+def _why_not(path: Path) -> str:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    return f"{path} does not exist"
 
 
 def _plan(
@@ -94,7 +147,14 @@ def _plan(
         # As with `cp`, the last of several paths is where to.
         paths, output = paths[:-1], paths[-1]
     sources = expand(paths, endings)
-    if output is not None and output.suffix and not output.is_dir():
+    first = sources[0][0]
+    if output == STANDARD or (STANDARD, STANDARD) in sources:
+        if len(sources) > 1 or (output and output != STANDARD and not output.suffix):
+            raise CaptureError(
+                "- stands for one file; give it one other, or - for the output as well"
+            )
+        return [(first, output or STANDARD)]
+    if output is not None and output.suffix and not os.path.isdir(output):
         if len(sources) > 1:
             raise CaptureError(
                 f"{output} cannot hold {len(sources)} files; name a folder"
@@ -116,4 +176,12 @@ def _plan(
 
 
 def _is_input(path: Path, endings: frozenset[str]) -> bool:
-    return path.suffix.lower() in endings or glob.has_magic(str(path))
+    """Whether the last of several paths is one more input, as it cannot be an output."""
+    if path.suffix.lower() in endings:
+        return True
+    # "take[2]" is a name like others; with a star or a question mark a pattern is meant.
+    return bool(set(path.name) & set("*?")) or (
+        glob.has_magic(str(path))
+        and not os.path.lexists(path)
+        and bool(_matching(path))
+    )

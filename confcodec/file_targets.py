@@ -114,7 +114,7 @@ class Targets:
             CaptureError: the target is not empty, or cannot be written.
         """
         self.check_folder(target)
-        there = target.is_dir()
+        there = os.path.isdir(target)
         within = target.absolute() if there else target.absolute().parent
         part = within / f"{TEMPORARY}{secrets.token_hex(6)}"
         try:

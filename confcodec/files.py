@@ -5,26 +5,40 @@ the memory of one frame.
 """
 
 import argparse
-import logging
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
 from PIL import Image
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.markup import escape
 
 from confcodec.codec.bitstream import MAGIC
 from confcodec.codec.codec import Codec, codec_of
 from confcodec.codec.frame import Pixels, check_size
 from confcodec.codec.metrics import psnr
 from confcodec.errors import BitstreamError, CaptureError, ConfcodecError
-from confcodec.file_paths import Plan, decoding_plan, encoding_plan
-from confcodec.file_targets import Targets, make_folder
+from confcodec.file_batch import (
+    batch_targets,
+    counted,
+    each,
+    progress_bars,
+    report_of,
+    writing,
+)
+from confcodec.file_info import damage
+from confcodec.file_paths import (
+    Plan,
+    check_input,
+    check_material,
+    decoding_plan,
+    encoding_plan,
+)
+from confcodec.file_pipes import STANDARD
+from confcodec.file_targets import Targets
 from confcodec.media.bitstream_file import (
+    SUFFIX,
     BitstreamReader,
     BitstreamWriter,
     FileHeader,
@@ -33,10 +47,10 @@ from confcodec.media.decode import played_once, upright, video_facts
 from confcodec.media.picture import PICTURES, read_picture
 from confcodec.media.record import FileSink
 
-logger = logging.getLogger(__name__)
-
 LOSSLESS_DB = 100.0
 """Stands for an infinite PSNR, so that means exist."""
+STREAMED = ".mkv"
+"""Of videos that go to standard output: MP4 cannot be read before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +76,23 @@ def encode_files(arguments: argparse.Namespace) -> dict[str, object]:
     """
     plan = encoding_plan(arguments.paths, arguments.output)
     targets = _targets(plan, arguments)
+    if len(plan) == 1 and plan[0][0] != STANDARD:
+        check_material(plan[0][0])  # before a codec takes its time to load
     codec = _load(arguments.codec, arguments)
-    with _progress() as progress:
+    with progress_bars() as progress:
 
         def encode(source: Path, target: Path) -> dict[str, object]:
+            check_material(source)
             frames = _open(source)
-            task = progress.add_task(source.name, total=frames.count)
-            shown = _counted(frames.frames, progress, task)
-            with targets.file(target) as part:
-                return _encode(
-                    codec, arguments.quality, frames.fps, shown, source, part
-                )
+            task = progress.add_task(escape(source.name), total=frames.count)
+            shown = counted(frames.frames, progress, task)
+            quality, fps = arguments.quality, frames.fps
+            with writing(target, targets, SUFFIX) as part:
+                return _encode(codec, quality, fps, shown, source, part)
 
-        files = [_attempt(encode, *pair, alone=len(plan) == 1) for pair in plan]
+        files = each(plan, encode)
     common = {"quality": arguments.quality, "codec": codec.info.codec}
-    return _report(files, common | {"model": codec.info.model})
+    return report_of(files, common | {"model": codec.info.model})
 
 
 def decode_files(arguments: argparse.Namespace) -> dict[str, object]:
@@ -91,61 +107,44 @@ def decode_files(arguments: argparse.Namespace) -> dict[str, object]:
     codecs: dict[str, Codec] = {}
     plan = decoding_plan(arguments.paths, arguments.output, arguments.png)
     targets = _targets(plan, arguments)
-    with _progress() as progress:
+    with progress_bars() as progress:
 
         def decode(source: Path, target: Path) -> dict[str, object]:
-            task = progress.add_task(source.name, total=None)
+            check_input(source, "decode")
+            task = progress.add_task(escape(source.name), total=None)
+            faults: list[BitstreamError] = []
             with BitstreamReader(source) as reader:
-                pictures = _decoded(reader, codecs, arguments, source)
-                shown = _at_least_one(_counted(pictures, progress, task), source)
-                in_folder = arguments.png and reader.header.fps
-                with (
-                    targets.folder(target)
-                    if in_folder
-                    else targets.file(target) as part
-                ):
-                    count = _write_pictures(shown, reader.header, part, arguments.png)
-                size = [reader.header.width, reader.header.height]
-                return {"frames": count, "size": size, "truncated": reader.truncated}
+                header, png = reader.header, arguments.png
+                pictures = _decoded(reader, codecs, arguments, faults)
+                shown = counted(pictures, progress, task)
+                shown = _at_least_one(shown, source, faults)
+                folder = bool(png and header.fps)
+                suffix = STREAMED if header.fps else ".png"
+                with writing(target, targets, suffix, folder=folder) as part:
+                    count = _write_pictures(shown, header, part, png)
+                size = [header.width, header.height]
+                return {"frames": count, "size": size} | damage(reader, faults)
 
-        files = [_attempt(decode, *pair, alone=len(plan) == 1) for pair in plan]
-    return _report(files, {"codec": ", ".join(codecs)})
-
-
-def _attempt(
-    work: Callable[[Path, Path], dict[str, object]],
-    source: Path,
-    target: Path,
-    *,
-    alone: bool,
-) -> dict[str, object]:
-    """The facts of one file, or what went wrong with it while others wait."""
-    pair: dict[str, object] = {"input": str(source), "output": str(target)}
-    try:
-        make_folder(target.parent)
-        return pair | work(source, target)
-    except ConfcodecError as error:
-        if alone:
-            raise
-        logger.error("%s", error)
-        return {"input": str(source), "error": str(error)}
+        files = each(plan, decode, SUFFIX)
+    return report_of(files, {"codec": ", ".join(codecs)})
 
 
 def _targets(plan: Plan, arguments: argparse.Namespace) -> Targets:
-    """What the plan may write; one file alone that may not be is refused at once."""
-    sources = [source for source, _ in plan]
-    weights = [arguments.weights] if arguments.weights else []
-    targets = Targets([*sources, *weights], force=arguments.force)
-    if len(plan) == 1 and not getattr(arguments, "png", False):
-        targets.check(plan[0][1])
-    return targets
+    return batch_targets(
+        plan,
+        inputs=[arguments.weights] if arguments.weights else [],
+        force=arguments.force,
+        report=arguments.json,
+    )
 
 
 def _at_least_one(
-    frames: Iterator[tuple[float, Pixels]], source: Path
+    frames: Iterator[tuple[float, Pixels]], source: Path, faults: list[BitstreamError]
 ) -> Iterator[tuple[float, Pixels]]:
     """The frames; the first is decoded now, so that nothing is made for a file without any."""
     first = next(frames, None)
+    if first is None and faults:
+        raise faults[0]
     if first is None:
         raise BitstreamError(f"{source} ends before its first frame does")
     return chain([first], frames)
@@ -204,8 +203,9 @@ def _decoded(
     reader: BitstreamReader,
     codecs: dict[str, Codec],
     arguments: argparse.Namespace,
-    source: Path,
+    faults: list[BitstreamError],
 ) -> Iterator[tuple[float, Pixels]]:
+    """The frames that can be decoded; of others, `faults` gets to know why not."""
     for number, (time, bitstream) in enumerate(reader):
         try:
             name = codec_of(bitstream)
@@ -215,7 +215,8 @@ def _decoded(
                 codecs[name] = _load(name, arguments)
             pixels = codecs[name].decode(bitstream)
         except BitstreamError as error:
-            raise BitstreamError(f"{source}, frame {number}: {error}") from error
+            faults.append(BitstreamError(f"{reader.path}, frame {number}: {error}"))
+            continue
         yield time, pixels
 
 
@@ -267,39 +268,3 @@ def _load(name: str, arguments: argparse.Namespace) -> Codec:
         )
     except ValueError as error:
         raise ConfcodecError(str(error)) from error
-
-
-def _report(
-    files: list[dict[str, object]], common: dict[str, object]
-) -> dict[str, object]:
-    """The facts of one file as they are; those of several in a list, with their means."""
-    if len(files) == 1:
-        return files[0] | common
-    report: dict[str, object] = {"files": files, **common}
-    for key in ("bpp", "psnr_db"):
-        values = [float(str(facts[key])) for facts in files if key in facts]
-        if values:
-            report[f"mean_{key}"] = round(sum(values) / len(values), 4)
-    return report
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    console = Console(stderr=True)
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
-    with Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        yield progress
-
-
-def _counted(
-    frames: Iterable[tuple[float, Pixels]], progress: Progress, task: object
-) -> Iterator[tuple[float, Pixels]]:
-    for frame in frames:
-        yield frame
-        progress.advance(task)  # type: ignore[arg-type]

@@ -55,7 +55,7 @@ def _refuse_below(target: Path, folders: list[Path]) -> None:
     if not target.exists():
         return
     for folder in folders:
-        if folder.is_dir() and target.resolve().is_relative_to(folder.resolve()):
+        if os.path.isdir(folder) and target.resolve().is_relative_to(folder.resolve()):
             raise CaptureError(
                 f"{target} lies in {folder}, which is read; name another output"
             )

@@ -80,15 +80,6 @@ def test_any_bytes_are_a_header_or_the_documented_error(content: bytes) -> None:
     assert pack_header(header)[:10] == content[:10]
 
 
-def test_a_length_no_bitstream_has_is_damage_not_an_allocation(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.ccb")
-    content = bytearray(path.read_bytes())
-    content[len(pack_header(HEADER))] = 0xFF
-    path.write_bytes(content)
-    with BitstreamReader(path) as reader, pytest.raises(BitstreamError, match="damage"):
-        list(reader)
-
-
 def test_missing_and_unwritable_files_are_said_so(tmp_path: Path) -> None:
     with pytest.raises(CaptureError, match="cannot read"):
         BitstreamReader(tmp_path / "none.ccb")

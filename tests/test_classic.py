@@ -138,3 +138,10 @@ def test_a_missing_library_says_what_to_install(
     with pytest.raises(ConfcodecError, match=r"pip install 'confcodec\[lab\]'"):
         Codec.load("avif")
     assert Codec.load("jpeg").info.codec == "jpeg"
+
+
+def test_noise_is_more_than_a_picture_and_still_coded() -> None:
+    """It does not fit into the one block that Pillow optimises JPEG's tables in."""
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    codec = Codec.load("jpeg")
+    assert psnr(noise, codec.decode(codec.encode(noise, 63))) > 30

@@ -173,6 +173,25 @@ def test_the_command_writes_points_and_differences(
     assert "against jpeg" in printed
 
 
+@pytest.mark.parametrize("option", ["--json", "--csv", "--plot", "--page", "--sheet"])
+def test_figures_go_over_no_file_and_over_no_picture(
+    option: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--codecs", "jpeg", "--qualities", "5", "--rows", str(tmp_path / "rows")]
+    mine, original = tmp_path / "a.png", folder / "w_0.png"
+    mine.write_bytes(b"of the user")
+    before = original.read_bytes()
+    # The plot of a page lies beside it, under a name of its own.
+    end = ".md" if option == "--page" else ".png"
+    words = ["eval", str(folder), *options, option]
+    assert main([*words, str(mine.with_suffix(end))]) == 1
+    assert "a.png exists; --force" in capsys.readouterr().err
+    assert main([*words, str(original.with_suffix(end)), "--force"]) == 1
+    assert "which is read" in capsys.readouterr().err
+    assert (mine.read_bytes(), original.read_bytes()) == (b"of the user", before)
+    assert not (tmp_path / "rows").exists(), "nothing is measured first"
+
+
 def test_what_was_measured_is_not_measured_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

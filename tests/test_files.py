@@ -186,6 +186,59 @@ def test_one_damaged_file_does_not_hold_up_the_others(
     assert (back / "deep" / "b.png").exists()
 
 
+def test_one_bad_header_does_not_hold_up_the_others(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out, back = tmp_path / "out", tmp_path / "back"
+    assert main(["encode", str(folder), "--codec", "jpeg", "-o", str(out)]) == 0
+    (out / "a.ccb").write_bytes(b"CCBX" + (out / "a.ccb").read_bytes()[4:])
+    (out / "empty.ccb").touch()
+    assert main(["decode", str(out), str(back)]) == 1
+    assert sorted(p.name for p in back.rglob("*.*")) == ["b.png"]
+    report = tmp_path / "report.json"
+    assert main(["info", str(out), "--json", str(report)]) == 1
+    files = json.loads(report.read_text())["files"]
+    assert [Path(facts["file"]).name for facts in files if "error" in facts] == [
+        "a.ccb",
+        "empty.ccb",
+    ]
+    assert [facts["frames"] for facts in files if "error" not in facts] == [1]
+    for name in ("a.ccb", "empty.ccb"):
+        assert caplog.text.count(f"{name}: no bitstream file") == 2
+
+
+@pytest.mark.parametrize("place", [2, 15])
+def test_a_flipped_byte_costs_one_frame_of_a_video(
+    place: int, tiny_weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the length of the frame, or in its bitstream."""
+    coded, codec = (
+        tmp_path / "a.ccb",
+        Codec.load("rt", "cpu-fp32", weights=tiny_weights),
+    )
+    frames = [codec.encode(picture(40, 60, seed), 40) for seed in range(5)]
+    with BitstreamWriter(coded, FileHeader("rt", 60, 40, Fraction(10))) as writer:
+        at = []
+        for i, frame in enumerate(frames):
+            at.append(writer.bytes)
+            writer.write(frame, i / 10)
+    content = bytearray(coded.read_bytes())
+    content[at[2] + place] ^= 0x55
+    coded.write_bytes(content)
+    out = tmp_path / "report.json"
+    how = ["--device", "cpu-fp32", "--weights", str(tiny_weights), "--json", str(out)]
+    assert main(["decode", str(coded), "--png", *how, "--force"]) == 1
+    report = json.loads(out.read_text())
+    assert (report["frames"], report["damaged"], report["truncated"]) == (4, 1, False)
+    assert "a.ccb is damaged in 1 places" in caplog.text
+    kept = [codec.decode(frame) for i, frame in enumerate(frames) if i != 2]
+    for number, pixels in enumerate(kept):
+        path = tmp_path / "a.decoded" / f"{number:06d}.png"
+        assert np.array_equal(read_picture(path), pixels)
+    assert main(["info", str(coded), "--json", str(out), "--force"]) == 1
+    assert json.loads(out.read_text())["damaged"] == 1
+
+
 def test_a_damaged_frame_is_named(tiny_weights: Path, tmp_path: Path) -> None:
     original, coded = tmp_path / "a.png", tmp_path / "a.ccb"
     Image.fromarray(picture(40, 60)).save(original)

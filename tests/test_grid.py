@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from confcodec.codec.frame import Pixels
+from confcodec.errors import CaptureError
 from confcodec.lab.grid import SIZE, border_steps, enlarged, main
 from tests.conftest import picture
 
@@ -50,3 +51,7 @@ def test_a_sheet_and_a_table_come_out(
     assert after > 1.5, "JPEG at so few bits is nothing but blocks"
     with Image.open(sheet) as image:
         assert image.width == 3 * 640
+    with pytest.raises(CaptureError, match="exists; --force"):
+        main([str(folder), str(sheet)])
+    with pytest.raises(CaptureError, match="is an input"):
+        main([str(folder), str(folder / "a.png"), "--force"])

@@ -51,8 +51,35 @@ def test_the_secret_is_kept_for_this_user_alone(
     first = load_secret(None)
     assert load_secret(None) == first
     assert len(first) >= 32
-    (kept,) = state_folder().iterdir()
+    folder = state_folder()
+    assert folder
+    (kept,) = folder.iterdir()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("home", [None, ""])
+def test_without_a_home_no_folder_called_tilde_appears(
+    home: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As in a container whose user is in no list."""
+
+    def nobody(_number: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_STATE_HOME", "CONFCODEC_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.chdir(tmp_path)
+    assert load_secret(None) != load_secret(None)
+    assert list(tmp_path.iterdir()) == []
+    assert "no home folder" in caplog.text
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    assert state_folder() is None
 
 
 def test_a_given_secret_comes_before_the_kept_one(

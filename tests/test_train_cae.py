@@ -15,7 +15,7 @@ from confcodec.codec.cae_weights import load_cae_weights
 from confcodec.codec.metrics import psnr
 from confcodec.codec.spreads import CLASSES
 from confcodec.lab import models
-from confcodec.lab.card import write_card
+from confcodec.lab.card import card_text
 from confcodec.lab.data import Patches
 from confcodec.lab.freeze import freeze
 from confcodec.lab.freeze_cae import fit_classes
@@ -114,7 +114,7 @@ def test_scales_train_while_the_networks_rest(folder: Path) -> None:
 
 
 def test_a_run_of_both_stages_leaves_weights_that_code_pictures(
-    folder: Path, tmp_path: Path
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = replace(SETTINGS, steps=40, quality=40.0, mask_steps=20)
     train(first, folder, folder, tmp_path / "one", None)
@@ -122,7 +122,7 @@ def test_a_run_of_both_stages_leaves_weights_that_code_pictures(
     train(second, folder, None, tmp_path / "two", tmp_path / "one" / "last.pt")
     path = freeze(tmp_path / "two" / "last.pt", folder, tmp_path, 4, 128)
     assert path.name.startswith("cae-")
-    write_card(path, tmp_path / "two" / "last.pt", folder, None)
+    assert path.stem in card_text(path, tmp_path / "two" / "last.pt", folder, None)
     codec, pixels = load_cae("cpu-fp32", weights=path), picture(160, 200, 0)
     coded = [codec.encode(pixels, quality) for quality in (0, 30, 63)]
     assert len(coded[0]) < len(coded[1]) < len(coded[2])
@@ -132,6 +132,27 @@ def test_a_run_of_both_stages_leaves_weights_that_code_pictures(
     assert main([*words, "--out", str(tmp_path / "both"), "--batches", "2"]) == 0
     (both,) = (tmp_path / "both").glob("*.safetensors")
     assert len(load_cae_weights(both).models) == 2
+    both.with_suffix(".md").write_text("of the user")
+    monkeypatch.setattr("confcodec.lab.freeze_cae.freeze_ensemble", lambda *_: both)
+    again = [*words, "--out", str(tmp_path / "both"), "--batches", "2"]
+    assert main(again) == 1
+    assert both.with_suffix(".md").read_text() == "of the user"
+    before = nets[0].read_bytes()
+    assert main([*again, "--resume", str(nets[0]), "--force"]) == 1
+    assert nets[0].read_bytes() == before
+
+
+def test_a_run_leaves_the_checkpoints_of_another_alone(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "last.pt").write_bytes(b"of another run")
+    mine = tmp_path / "one" / "last.pt"
+    words = ["train", str(folder), "--out", str(tmp_path), "--resume", str(mine)]
+    assert main(words) == 1
+    (tmp_path / "last.pt").rename(tmp_path / "best.pt")
+    assert main(words[:4]) == 1
+    assert "of another run; name another --out" in capsys.readouterr().err
+    assert (tmp_path / "best.pt").read_bytes() == b"of another run"
 
 
 def test_tiles_are_sorted_by_how_far_their_symbols_spread() -> None:

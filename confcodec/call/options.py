@@ -190,14 +190,15 @@ def add_file_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help=f"{what} files, folders, or patterns in quotes{then}",
+        help=f"{what} files, folders, or patterns in quotes, or - for standard input{then}",
     )
     if verb != "info":
         parser.add_argument(
             "-o",
             "--output",
             type=Path,
-            help="file or folder (default: beside the input)",
+            help="file or folder (default: beside the input), or - for standard output"
+            + (" (.png, or Matroska)" if verb == "decode" else ""),
         )
     if verb == "decode":
         parser.add_argument(

@@ -12,6 +12,7 @@ from confcodec.call.rooms import LOOPBACK
 from confcodec.call.stats import SendStats, versions
 from confcodec.codec.codec import CodecInfo
 from confcodec.file_targets import Targets, write_small
+from confcodec.printable import printable_values
 
 Report = dict[str, object]
 
@@ -93,7 +94,7 @@ def write_json(report: Mapping[str, object], path: Path, targets: Targets) -> No
     Raises:
         CaptureError: the file exists, or cannot be written.
     """
-    text = json.dumps(report, indent=2, allow_nan=False) + "\n"
+    text = json.dumps(printable_values(report), indent=2, allow_nan=False) + "\n"
     if str(path) == "-":
         sys.stdout.write(text)
         return

@@ -6,7 +6,6 @@ has the secret can check, and any replica with the same secret accepts the same 
 """
 
 import base64
-import contextlib
 import hashlib
 import hmac
 import logging
@@ -62,7 +61,13 @@ def load_secret(given: str | None) -> bytes:
     given = given or os.environ.get(SECRET_VARIABLE)
     if given:
         return given.encode()
-    path = state_folder() / "secret"
+    folder = state_folder()
+    if folder is None:
+        logger.warning(
+            "there is no home folder to keep a secret in: links end with this server; pass --secret"
+        )
+        return secrets.token_hex(32).encode()
+    path = folder / "secret"
     try:
         if not path.exists():
             _write(path, secrets.token_hex(32))
@@ -77,15 +82,19 @@ def load_secret(given: str | None) -> bytes:
     return (kept or secrets.token_hex(32)).encode()
 
 
-def state_folder() -> Path:
-    """Where this user's programs keep what must outlive them (XDG base directories)."""
+def state_folder() -> Path | None:
+    """Where this user's programs keep what must outlive them (XDG base directories).
+
+    None if this user has no home folder, as in containers: a folder called "~" is none.
+    """
     if sys.platform == "win32":
-        home = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
+        home = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     else:
         home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    with contextlib.suppress(RuntimeError):
-        return Path(home).expanduser() / "confcodec"
-    return Path(home) / "confcodec"
+    path = Path(os.path.expanduser(home))
+    homeless = home.startswith("~") and os.environ.get("HOME") == ""
+    # Whatever is not absolute is to be ignored, says the specification.
+    return path / "confcodec" if path.is_absolute() and not homeless else None
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import PIL
-from PIL import Image
+from PIL import Image, ImageFile
 
 from confcodec.codec.classic_headers import check_avif, check_jpeg2000
 from confcodec.codec.codec import QUALITIES, Codec, CodecInfo, check_quality, codec_of
@@ -53,6 +53,8 @@ class _PillowCodec(Codec):
         image, out = Image.fromarray(pixels), io.BytesIO()
         native = round(1 + quality * 96 / (QUALITIES - 1))
         if self._format == "JPEG":
+            # Optimised tables are written as one block, which Pillow makes too small for noise.
+            ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 4 * image.width * image.height)
             options = {"optimize": True, "subsampling": self._subsampling}
             image.save(out, "JPEG", quality=native, **options)
         else:

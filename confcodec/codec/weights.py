@@ -22,6 +22,7 @@ from confcodec.codec.entropy import TOTAL, Tables
 from confcodec.codec.rt import RtConfig, RtModel
 from confcodec.codec.scales import ROWS
 from confcodec.errors import WeightsError
+from confcodec.file_targets import Targets
 from confcodec.share import share_path
 
 _FORMAT = "confcodec-weights-1"
@@ -98,7 +99,9 @@ def write_named(content: bytes, name: str, folder: Path) -> Path:
     """Write a weights file to `folder`, named by its hash; the file."""
     digest = hashlib.sha256(content).hexdigest()
     path = folder / f"{name}-{digest[:8]}.safetensors"
-    path.write_bytes(content)
+    if not path.exists() or path.read_bytes() != content:
+        with Targets(force=True).file(path) as part:
+            part.write_bytes(content)
     return path
 
 

@@ -10,7 +10,7 @@ from confcodec.lab.checkpoint import read_checkpoint
 from confcodec.lab.evaluation import measure
 from confcodec.lab.loss import LMBDA_HIGH, LMBDA_LOW
 from confcodec.lab.models import MODELS
-from confcodec.media.picture import find_pictures, read_picture
+from confcodec.lab.pictures import readable
 
 _QUALITIES = (0, 7, 14, 21, 28, 35, 42, 49, 56, 63)
 
@@ -39,8 +39,8 @@ more bits than a codec made for them would need.
 """
 
 
-def write_card(weights: Path, checkpoint: Path, data: Path, val: Path | None) -> None:
-    """Write the card of a weights file, its figures measured now over `val`."""
+def card_text(weights: Path, checkpoint: Path, data: Path, val: Path | None) -> str:
+    """The card of a weights file, Markdown, its figures measured now over `val`."""
     bundle = read_checkpoint(checkpoint, torch.device("cpu"))
     settings = bundle["settings"]
     config = asdict(MODELS[settings["model"]])
@@ -61,19 +61,17 @@ def write_card(weights: Path, checkpoint: Path, data: Path, val: Path | None) ->
         "sizes": ", ".join(f"{key} {value}" for key, value in config.items()),
         "figures": _figures(weights, val) if val else "Not measured.",
     }
-    weights.with_suffix(".md").write_text(_CARD.format(**facts))
+    return _CARD.format(**facts)
 
 
 def _usable(data: Path, patch: int) -> int:
     """How many pictures of a folder are large enough to train on."""
-    return sum(
-        min(read_picture(path).shape[:2]) >= patch for path in find_pictures(data)
-    )
+    return sum(min(pixels.shape[:2]) >= patch for _, pixels in readable(data))
 
 
 def _figures(weights: Path, val: Path) -> str:
     codec = Codec.load(weights.stem.rpartition("-")[0], weights=weights)
-    pictures = [read_picture(path) for path in find_pictures(val)]
+    pictures = [pixels for _, pixels in readable(val)]
     lines = [
         f"Means over {len(pictures)} validation pictures, whole bytes, RGB PSNR, "
         f"transforms in {codec.info.dtype} on {codec.info.device}.",

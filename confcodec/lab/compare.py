@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import io
 import json
 import logging
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from confcodec import __version__
 from confcodec.codec.codec import QUALITIES
 from confcodec.cores import usable_cores
 from confcodec.errors import ConfcodecError
+from confcodec.file_targets import Targets, write_small
 from confcodec.lab.curves import Curves, bd_rates, curves_of, groups_of
 from confcodec.lab.evaluation import (
     Job,
@@ -24,11 +26,14 @@ from confcodec.lab.evaluation import (
     codec_info,
     codecs_of,
     digest_of,
+    read_codable,
     read_rows,
     run_jobs,
 )
+from confcodec.lab.pictures import readable_paths
 from confcodec.lab.tables import print_differences, print_points
-from confcodec.media.picture import find_pictures
+from confcodec.printable import printable
+from confcodec.report_targets import report_targets
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +50,7 @@ def compare(arguments: argparse.Namespace) -> int:
             raise ConfcodecError(f"{path} is for none of the codecs {arguments.codecs}")
     for name in names:
         codec_info(name, settings)  # a codec that cannot be loaded fails here
-    pictures = find_pictures(arguments.folder)
+    pictures = readable_paths(arguments.folder, read_codable)
     rows = _measured(arguments, settings, names, qualities, pictures)
     curves = curves_of(rows, names)
     # The learned codecs, or the first if there is none, against all others.
@@ -157,34 +162,48 @@ def _write(
     curves: Curves,
     tested: Sequence[str],
 ) -> None:
+    targets = report_targets(arguments)
     try:
         if arguments.json:
-            report = _report(rows, curves, tested)
-            arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+            report = json.dumps(_report(rows, curves, tested), indent=2) + "\n"
+            write_small(report.encode(), arguments.json, targets)
         if arguments.csv:
-            with arguments.csv.open("w", newline="") as file:
-                writer = csv.DictWriter(file, [field.name for field in fields(Row)])
-                writer.writeheader()
-                writer.writerows(asdict(row) for row in rows)
+            write_small(_table(rows).encode(), arguments.csv, targets)
         if arguments.plot:
-            from confcodec.lab.plots import plot
-
-            plot(curves, rows, arguments.plot)
+            _plot(curves, rows, arguments.plot, targets)
         if arguments.page:
-            from confcodec.lab.page import write_page
-            from confcodec.lab.plots import plot
+            from confcodec.lab.page import page_text
 
-            plot(curves, rows, arguments.page.with_suffix(".png"))
-            command = _command(arguments)
-            write_page(arguments.page, command, rows, curves, tested)
+            plot = arguments.page.with_suffix(".png")
+            _plot(curves, rows, plot, targets)
+            text = page_text(plot.name, _command(arguments), rows, curves, tested)
+            write_small(text.encode(), arguments.page, targets)
         if arguments.sheet:
             from confcodec.lab.sheet import write_sheet
 
             pictures = list(dict.fromkeys(row.picture for row in rows))
             paths = [arguments.folder / picture for picture in pictures]
-            write_sheet(paths, list(curves), settings, arguments.bpp, arguments.sheet)
+            with targets.file(arguments.sheet) as part:
+                write_sheet(paths, list(curves), settings, arguments.bpp, part)
     except (OSError, ValueError) as error:
         raise ConfcodecError(f"the figures cannot be written: {error}") from error
+
+
+def _table(rows: Sequence[Row]) -> str:
+    """Each row as a line of comma-separated values."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, [field.name for field in fields(Row)])
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(asdict(row) | {"picture": printable(row.picture)})
+    return out.getvalue()
+
+
+def _plot(curves: Curves, rows: Sequence[Row], path: Path, targets: Targets) -> None:
+    from confcodec.lab.plots import plot
+
+    with targets.file(path) as part:
+        plot(curves, rows, part)
 
 
 def _command(arguments: argparse.Namespace) -> str:

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from confcodec.call.options import add_force_argument
+
 USUAL = "rt,jpeg,jpeg2000,webp,avif"
 
 
@@ -11,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="folder of pictures")
     _add_measuring(parser.add_argument_group("what is measured"))
     _add_output(parser.add_argument_group("where figures go"))
+    add_force_argument(parser)
 
 
 def _add_measuring(group: argparse._ArgumentGroup) -> None:

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from confcodec.call.options import add_force_argument
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `confcodec export`."""
@@ -33,14 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", type=Path, help="write a small checkpoint here, too"
     )
+    add_force_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Count symbols over training patches, write weights and model card, print their name."""
-    from confcodec.lab.card import write_card
+    from confcodec.lab.card import card_text
     from confcodec.lab.checkpoint import shrink_checkpoint
     from confcodec.lab.freeze import freeze
+    from confcodec.report_targets import report_targets
 
+    targets = report_targets(arguments)
     where = (arguments.data, arguments.out, arguments.batches)
     if arguments.also:
         from confcodec.lab.freeze_cae import freeze_ensemble
@@ -48,8 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
         path = freeze_ensemble([arguments.checkpoint, *arguments.also], *where)
     else:
         path = freeze(arguments.checkpoint, *where)
-    write_card(path, arguments.checkpoint, arguments.data, arguments.val)
-    if arguments.resume:
-        shrink_checkpoint(arguments.checkpoint, arguments.resume)
     print(path)
+    with targets.file(path.with_suffix(".md")) as part:
+        card = card_text(path, arguments.checkpoint, arguments.data, arguments.val)
+        part.write_text(card)
+    if arguments.resume:
+        with targets.file(arguments.resume) as part:
+            shrink_checkpoint(arguments.checkpoint, part)
     return 0

@@ -11,6 +11,7 @@ A video that either table names is not read again: an interrupted run goes on.
 import csv
 import hashlib
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from confcodec.codec.frame import MIN_SIDE, Pixels
 from confcodec.errors import CaptureError, ConfcodecError
+from confcodec.file_search import files_below
 from confcodec.media.decode import VIDEOS, played_once, upright
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ _SPLITS = {"dev": "train", "train": "train", "val": "val", "test": "test"}
 """Names of a folder at the top that already splits the videos, and what they become."""
 _MEDIA_FOLDERS = {"mp4", "mp4s", "video", "videos"}
 """A folder between split and identity that VoxCeleb2's archives unpack to."""
+_ERRORS = "surrogateescape"
+"""How tables hold names of files that are no UTF-8."""
 _COLUMNS = ("file", "split", "identity", "source", "time", "width", "height")
 
 
@@ -96,8 +100,9 @@ def find_clips(folder: Path, val_share: float) -> list[Clip]:
     """
     if not folder.is_dir():
         raise ConfcodecError(f"{folder} is no folder; name one that holds videos")
-    files = (p for p in folder.rglob("*") if p.suffix.lower() in VIDEOS)
-    found = sorted(p for p in files if p.is_file())
+    found, closed = files_below(folder, VIDEOS)
+    for path in closed:
+        logger.warning("%s may not be entered; left out", path)
     if not found:
         raise ConfcodecError(f"{folder} holds no video ({', '.join(sorted(VIDEOS))})")
     clips, splits = [], dict[str, str]()
@@ -152,7 +157,7 @@ def _clip(path: Path, val_share: float) -> Clip:
 
 def _fraction(text: str) -> float:
     """0 to 1, always the same for the same text: no new file moves another's place."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") / 2**32
+    return int.from_bytes(hashlib.sha256(os.fsencode(text)).digest()[:4], "big") / 2**32
 
 
 def _compile(
@@ -249,7 +254,7 @@ def _sources(path: Path) -> set[str]:
     """Videos that a table names."""
     if not path.exists():
         return set()
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", errors=_ERRORS, newline="") as file:
         return {row["source"] for row in csv.DictReader(file) if row.get("source")}
 
 
@@ -257,7 +262,7 @@ def _append(
     path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]
 ) -> None:
     new = not path.exists()
-    with path.open("a", newline="") as file:
+    with path.open("a", encoding="utf-8", errors=_ERRORS, newline="") as file:
         writer = csv.writer(file)
         if new:
             writer.writerow(columns)

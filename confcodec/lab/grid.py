@@ -18,9 +18,11 @@ from PIL import Image, ImageDraw
 
 from confcodec.codec.frame import Pixels
 from confcodec.codec.metrics import bpp, psnr
+from confcodec.file_targets import Targets
 from confcodec.lab.evaluation import Settings, load_codec
+from confcodec.lab.pictures import readable_paths
 from confcodec.lab.sheet import at_rate
-from confcodec.media.picture import find_pictures, read_picture
+from confcodec.media.picture import read_picture
 
 SIZE = (1280, 720)
 """Width and height of what is coded."""
@@ -62,8 +64,16 @@ def border_steps(pixels: Pixels, side: int) -> float:
     return float(np.concatenate(across).mean()) / mean_inside if mean_inside else 1.0
 
 
-def measure(paths: Sequence[Path], names: Sequence[str], sheet: Path) -> list[str]:
-    """Code all pictures at all rates; write the sheet of the first ones, give the table's lines."""
+def measure(
+    paths: Sequence[Path], names: Sequence[str], sheet: Path, *, force: bool = False
+) -> list[str]:
+    """Code all pictures at all rates; write the sheet of the first ones, give the table's lines.
+
+    Raises:
+        ConfcodecError: the sheet exists, without `force`, or is one of the pictures.
+    """
+    targets = Targets(paths, force=force)
+    targets.check(sheet)
     pictures = [enlarged(read_picture(path)) for path in paths]
     rows = [_labelled(pixels, "original") for pixels in pictures]
     lines = [_line("original", [(0.0, 0.0, pixels) for pixels in pictures])]
@@ -79,7 +89,8 @@ def measure(paths: Sequence[Path], names: Sequence[str], sheet: Path) -> list[st
             lines.append(_line(f"{name}, {rate} bpp", results))
             for row, (spent, db, decoded) in zip(rows, results, strict=True):
                 row += _labelled(decoded, f"{name} {spent:.3f} bpp {db:.1f} dB")
-    Image.fromarray(np.vstack([np.hstack(row) for row in rows[:6]])).save(sheet)
+    with targets.file(sheet) as part:
+        Image.fromarray(np.vstack([np.hstack(row) for row in rows[:6]])).save(part)
     return lines
 
 
@@ -109,10 +120,12 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("sheet", type=Path)
     parser.add_argument("--codecs", default=USUAL)
+    parser.add_argument("--force", action="store_true", help="replace the sheet")
     arguments = parser.parse_args(words)
     print(f"{'':20} {'bpp':>7} {'PSNR':>7} " + "".join(f"{side:>9}" for side in SIDES))
-    paths = find_pictures(arguments.folder)
-    print("\n".join(measure(paths, arguments.codecs.split(","), arguments.sheet)))
+    paths = readable_paths(arguments.folder)
+    names, force = arguments.codecs.split(","), arguments.force
+    print("\n".join(measure(paths, names, arguments.sheet, force=force)))
     return 0
 
 

@@ -70,14 +70,14 @@ all codecs in one run on a quiet machine.
 """
 
 
-def write_page(
-    path: Path,
+def page_text(
+    plot: str,
     command: str,
     rows: Sequence[Row],
     curves: Curves,
     tested: Sequence[str],
-) -> None:
-    """Write the page; its plot lies beside it, under the same name."""
+) -> str:
+    """The page, Markdown; its plot lies beside it and is called `plot`."""
     groups = {"all": curves}
     for prefix, own in groups_of(rows).items():
         groups[f"{prefix}_*"] = curves_of(own, list(curves))
@@ -88,14 +88,14 @@ def write_page(
         "count": len({row.digest for row in rows}),
         "sizes": ", ".join(_sizes(rows)),
         "machine": machine(),
-        "plot": path.with_suffix(".png").name,
+        "plot": plot,
         "differences": _differences(groups, tested),
         "leads": _leads(curves, tested),
         "readings": _readings(groups),
         "points": _points(curves),
         "codecs": _codecs(rows),
     }
-    path.write_text(_PAGE.format(**facts))
+    return _PAGE.format(**facts)
 
 
 def machine() -> str:

@@ -10,6 +10,7 @@ from confcodec.codec.codec import QUALITIES, Codec
 from confcodec.codec.frame import Pixels
 from confcodec.codec.metrics import bpp, psnr
 from confcodec.lab.evaluation import Settings, load_codec, read_codable
+from confcodec.printable import printable
 
 CROP = 256
 """Side of a crop, pixels."""
@@ -34,7 +35,7 @@ def write_sheet(
     for row, path in enumerate(chosen):
         pixels = read_codable(path)
         top = row * (CROP + _LABEL)
-        _paste(sheet, (0, top), pixels, f"{path.name}, original")
+        _paste(sheet, (0, top), pixels, f"{printable(path.name)}, original")
         for column, codec in enumerate(codecs, 1):
             bitstream, quality = at_rate(codec, pixels, target)
             decoded = codec.decode(bitstream)

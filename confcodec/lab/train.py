@@ -4,6 +4,7 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
+from confcodec.errors import ConfcodecError
 from confcodec.lab.train_settings import CHOICES, TrainSettings
 
 
@@ -20,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         type=Path,
         help="go on from this checkpoint (default: OUT/last.pt if there)",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace the checkpoints of another run"
     )
     for setting in fields(TrainSettings):
         parser.add_argument(
@@ -40,5 +44,20 @@ def run(arguments: argparse.Namespace) -> int:
     names = [setting.name for setting in fields(TrainSettings)]
     settings = TrainSettings(**{name: getattr(arguments, name) for name in names})
     out = arguments.out or Path(".training") / settings.model
+    if not arguments.force:
+        _keep_another_run(out, arguments.resume)
     train(settings, arguments.data, arguments.val, out, arguments.resume)
     return leave(0)
+
+
+def _keep_another_run(out: Path, resume: Path | None) -> None:
+    """Refuse a folder with checkpoints that this run does not go on from."""
+    if resume is not None and resume.resolve().parent == out.resolve():
+        return
+    last, best = out / "last.pt", out / "best.pt"
+    found = [path for path in (last, best) if path.exists()]
+    # Without --resume a run goes on from its last checkpoint.
+    if found and (resume is not None or not last.exists()):
+        raise ConfcodecError(
+            f"{found[0]} is of another run; name another --out, or --force replaces it"
+        )

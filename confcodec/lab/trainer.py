@@ -28,13 +28,13 @@ from confcodec.lab.data import Patches
 from confcodec.lab.distributed import Group, join_group
 from confcodec.lab.loss import Loss, rate_distortion
 from confcodec.lab.models import MODELS, Model, build, coefficients_at
+from confcodec.lab.pictures import readable_paths
 from confcodec.lab.run_log import RunLog
 from confcodec.lab.soap import Soap
 from confcodec.lab.train_settings import TrainSettings
 from confcodec.lab.validate import validate
 from confcodec.lab.warm_start import klt_warm_start
 from confcodec.lab.warm_start_cae import klt_warm_start_cae
-from confcodec.media.picture import find_pictures
 
 _RATE_STEPS = 200
 _WILD = 8.0
@@ -64,7 +64,7 @@ def train(
     device = _device(settings.device)
     out.mkdir(parents=True, exist_ok=True)
     patches = Patches(data, settings.patch)
-    pictures = find_pictures(val) if val else []
+    pictures = readable_paths(val) if val else []
     if resume is None and (out / "last.pt").exists():
         resume = out / "last.pt"
     with join_group(device) as group:

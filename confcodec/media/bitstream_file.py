@@ -20,7 +20,8 @@ Then, for each frame:
 
 Every bitstream says its codec and its size itself, and decodes without any other:
 a frame may have another codec or size than the first. A file that was cut off, or
-is still being written, is good up to its last whole frame.
+is still being written, is good up to its last whole frame; what is damaged is
+passed over (see `resync`).
 """
 
 import struct
@@ -33,15 +34,13 @@ from typing import BinaryIO, NamedTuple, Self
 
 from confcodec.codec.frame import check_size
 from confcodec.errors import BitstreamError, CaptureError
+from confcodec.media.resync import HEAD, LENGTH_LIMIT, Finder, is_whole
 
 SUFFIX = ".ccb"
 MAGIC = b"CCBF"
 VERSION = 1
 
 _HEADER = struct.Struct("!4sBBHHII12s")
-_FRAME = struct.Struct("!IQ")
-_LENGTH_LIMIT = 32 << 20
-"""Bytes of a bitstream: more than any codec makes of the largest frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +100,8 @@ def unpack_header(content: bytes) -> FileHeader:
 
 def pack_frame(bitstream: bytes, time: float) -> bytes:
     """The bytes of one frame of a file; `time` is seconds since the first frame."""
-    assert len(bitstream) <= _LENGTH_LIMIT
-    return _FRAME.pack(len(bitstream), max(0, round(1e6 * time))) + bitstream
+    assert len(bitstream) <= LENGTH_LIMIT
+    return HEAD.pack(len(bitstream), max(0, round(1e6 * time))) + bitstream
 
 
 class BitstreamWriter:
@@ -121,7 +120,12 @@ class BitstreamWriter:
             self._file: BinaryIO = path.open("wb")
         except OSError as error:
             raise self._failed(error) from error
-        self._write(pack_header(header))
+        self._broken = False
+        try:
+            self._write(pack_header(header))
+        except CaptureError:
+            self.close()
+            raise
 
     def write(self, bitstream: bytes, time: float) -> None:
         """Add a frame shown `time` seconds after the first.
@@ -132,8 +136,16 @@ class BitstreamWriter:
         self._write(pack_frame(bitstream, time))
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file.
+
+        Raises:
+            CaptureError: what was written did not arrive, as on a disk far away.
+        """
+        try:
+            self._file.close()
+        except OSError as error:
+            if not self._broken:  # else it was said before
+                raise self._failed(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -151,6 +163,7 @@ class BitstreamWriter:
             self._file.write(content)
             self._file.flush()
         except (OSError, ValueError) as error:
+            self._broken = True
             raise self._failed(error) from error
         self.bytes += len(content)
 
@@ -172,9 +185,14 @@ class BitstreamReader:
         self.path = path
         self.truncated = False
         """True once the frames were read and the last one was not whole."""
+        self.gaps = 0
+        """Places where frames could not be told apart, once the frames were read."""
+        self.skipped = 0
+        """Bytes of these places."""
         try:
             self._file: BinaryIO = path.open("rb")
             start = self._file.read(_HEADER.size)
+            self._first = self._file.tell()
         except OSError as error:
             raise CaptureError(f"cannot read {path}: {error.strerror}") from error
         try:
@@ -184,24 +202,30 @@ class BitstreamReader:
             raise BitstreamError(f"{path}: {error}") from error
 
     def __iter__(self) -> Iterator[TimedBitstream]:
-        """The whole frames that are there, from the first.
+        """The frames that are there, from the first; damaged heads are passed over.
 
-        Raises:
-            BitstreamError: a length no bitstream has: the rest cannot be found.
+        A frame whose bitstream is damaged but ends where it should comes as it is.
         """
-        self._file.seek(_HEADER.size)
-        self.truncated = False
-        while head := self._file.read(_FRAME.size):
-            length, time = _FRAME.unpack(head) if len(head) == _FRAME.size else (1, 0)
-            if length > _LENGTH_LIMIT:
-                raise BitstreamError(
-                    f"{self.path} is damaged: a frame of {length} bytes"
-                )
-            bitstream = self._file.read(length)
-            if len(bitstream) < length:
+        self.truncated, self.gaps, self.skipped = False, 0, 0
+        finder = Finder(self._file)
+        at, time = self._first, 0
+        while at < finder.size:
+            head = finder.head(at)
+            fits = head is not None and finder.fits(head, time)
+            following, end = None, finder.size
+            if head is None or not fits or not finder.leads_on(head):
+                following = finder.next_whole(at + 1, time)
+                end = following.at if following else end
+            if head and fits and head.end <= end:
+                bitstream = finder.bitstream(head)
+                if following is None or is_whole(bitstream):
+                    yield TimedBitstream(head.time / 1e6, bitstream)
+                    at, time = head.end, head.time
+                    continue
+            if following is None and (head is None or finder.reaches_beyond(head)):
                 self.truncated = True
                 return
-            yield TimedBitstream(time / 1e6, bitstream)
+            self.gaps, self.skipped, at = self.gaps + 1, self.skipped + end - at, end
 
     def close(self) -> None:
         """Close the file."""

@@ -1,5 +1,6 @@
 """Picture files as pixels: upright, 8 bits, without transparency."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,9 @@ from PIL import Image, ImageOps
 
 from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
+from confcodec.file_search import files_below
+
+logger = logging.getLogger(__name__)
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
@@ -23,7 +27,9 @@ def find_pictures(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise CaptureError(f"{folder} is no folder; name one that holds pictures")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+    found, closed = files_below(folder, PICTURES)
+    for path in closed:
+        logger.warning("%s may not be entered; left out", path)
     if not found:
         raise CaptureError(f"{folder} holds no picture ({', '.join(sorted(PICTURES))})")
     return found
