@@ -17,7 +17,11 @@
 
 # The small CUDA runtime image: it tells the toolkit what the container needs of the driver. Not
 # the larger ones: torch's wheels bring cuBLAS, cuDNN and the rest, in the versions torch wants.
-FROM nvidia/cuda:12.8.1-base-ubuntu24.04
+# Its CUDA is that of torch's wheels: with an older one the container would start on a host
+# whose driver is too old for torch, and find no GPU there. tests/test_image.py says which.
+ARG CUDA=13.0.2
+FROM nvidia/cuda:${CUDA}-base-ubuntu24.04
+ARG CUDA
 
 # OpenCV's wheel has its windows built in and does not load without libGL and GLib.
 RUN apt-get update \
@@ -37,7 +41,9 @@ WORKDIR /tmp/build
 COPY pyproject.toml constraints.txt ./
 RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
         > requirements.txt \
-    && pip install --requirement requirements.txt --constraint constraints.txt
+    && pip install --requirement requirements.txt --constraint constraints.txt \
+    && python -c 'import sys, torch; base, own = sys.argv[1], torch.version.cuda; \
+        sys.exit(own and not base.startswith(own + ".") and f"the base image has CUDA {base}, torch {own}")' "$CUDA"
 
 COPY README.md LICENSE ./
 COPY weights weights

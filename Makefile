@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --constraint constraints.txt --editable
 ARGS ?=
 
-.PHONY: serve bench test lint results format clean
+.PHONY: serve bench test image-test ranges-test lint results format clean
 
 serve: $(VENV)/serve.stamp  ## set up, start the server, open the page; ARGS="--source 0 --quality 30"
 	$(BIN)/confcodec serve $(ARGS)
@@ -17,6 +17,12 @@ bench: $(VENV)/serve.stamp  ## a call with itself for 10 s; prints rate, PSNR an
 test: $(VENV)/test.stamp system lint  ## lint, types and every test, those in a real browser included
 	mkdir -p test-artifacts
 	$(BIN)/pytest --junit-xml test-artifacts/junit.xml $(ARGS)
+
+image-test: $(VENV)/test.stamp  ## build the Dockerfile without an engine, and call inside; minutes, not part of test
+	$(BIN)/python -m tests.image
+
+ranges-test: $(VENV)/test.stamp  ## the tests with the lowest and the newest versions that pyproject.toml allows
+	$(BIN)/python -m tests.ranges $(ARGS)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .

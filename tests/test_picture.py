@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
@@ -42,6 +43,8 @@ def test_transparent_parts_show_white(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr"])
 def test_other_colour_models_become_rgb(mode: str, tmp_path: Path) -> None:
+    if mode == "YCbCr" and int(PIL.__version__.partition(".")[0]) < 13:
+        pytest.skip("Pillow before 13 calls them cut off")
     path = tmp_path / "a.tiff"
     Image.fromarray(picture(30, 40)).convert(mode).save(path)
     assert read_picture(path).shape == (30, 40, 3)
