@@ -100,6 +100,7 @@ class Host:
         self.endpoint.on_captured = self._captured
         self.endpoint.on_loaded = self._tell_state
         self.endpoint.sound.on_heard = self.recorder.heard
+        self.recorder.on_changed = self._tell_state
 
     def admit(self, kind: str, member: str) -> None:
         """Whether that member may start a call now.
