@@ -265,7 +265,8 @@ class Host:
 
     def _keep_report(self, peer: Peer, kind: str, seconds: float) -> None:
         assert peer.sender is not None
-        received: Mapping[str, object] = peer.receiver.stats.summary()
+        trouble = {"sink_trouble": self.endpoint.screen.trouble}
+        received: Mapping[str, object] = peer.receiver.stats.summary() | trouble
         if kind == LOOPBACK:
             received = self.child.summary or ReceiveStats().summary()
         sent = peer.sender.stats

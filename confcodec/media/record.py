@@ -81,12 +81,8 @@ class FileSink:
         Raises:
             CaptureError: it cannot be written.
         """
+        check_name(path)
         self._path = Path(path)
-        if self._path.suffix.lower() not in _FORMATS:
-            raise CaptureError(
-                f"{path} is neither window, null, auto nor a video file; "
-                f"end its name in {', '.join(sorted(_FORMATS))}"
-            )
         check_room(self._path, ROOM_TO_START)
         try:
             self._path.write_bytes(b"")
@@ -247,6 +243,19 @@ class FileSink:
         reason = getattr(error, "strerror", None) or error
         return CaptureError(
             f"{self._path} cannot be written: {reason}; choose another file"
+        )
+
+
+def check_name(path: str) -> None:
+    """Nothing, if a video file can be called so.
+
+    Raises:
+        CaptureError: it ends in no known way.
+    """
+    if Path(path).suffix.lower() not in _FORMATS:
+        raise CaptureError(
+            f"{path} is neither window, null, auto nor a video file; "
+            f"end its name in {', '.join(sorted(_FORMATS))}"
         )
 
 
