@@ -13,7 +13,7 @@ from confcodec.call.recorder import MAX_WAITING, Recorder
 from confcodec.call.views import jpeg_of
 from confcodec.codec.codec import Codec
 from confcodec.codec.frame import Frame
-from confcodec.errors import ConfcodecError
+from confcodec.errors import CaptureError, ConfcodecError
 from confcodec.media.bitstream_file import BitstreamReader
 from tests.conftest import picture
 from tests.waiting import eventually
@@ -21,6 +21,8 @@ from tests.waiting import eventually
 PIXELS = picture()
 BITSTREAM = Codec.load("jpeg").encode(PIXELS, 30)
 JPEG = jpeg_of(PIXELS)
+
+ENDS = (".mp4", ".ccb")
 
 
 async def drained(recorder: Recorder) -> None:
@@ -126,4 +128,86 @@ async def test_only_recordings_can_be_fetched(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     assert recorder.file("secret.txt") is None
     assert recorder.file("../secret.txt") is None
+    await recorder.close()
+
+
+async def test_a_full_disk_ends_the_recording_and_the_reason_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder, told = Recorder(tmp_path), list[str | None]()
+    recorder.on_changed = lambda: told.append(recorder.trouble)
+    recorder.start(30)
+    for number in range(40):
+        recorder.sent(Frame(PIXELS, number, number / 30), BITSTREAM)
+        recorder.coded(JPEG, number / 30)
+        await drained(recorder)
+    monkeypatch.setattr("confcodec.media.disk.free_bytes", lambda _path: 1000)
+    recorder.sent(Frame(PIXELS, 40, 40 / 30), BITSTREAM)
+    await eventually(lambda: told)
+    assert not recorder.on
+    (words,) = told
+    assert words is not None
+    assert "The recording stopped: the disk of" in words
+    assert "is nearly full, 0.0 MB are free; make room" in words
+    video, stream = (next(p for p in recorder.files if p.suffix == end) for end in ENDS)
+    assert f"{video.name} (about 1 s, 0." in words
+    assert f"{stream.name} (" in words
+    with av.open(str(video)) as container:
+        assert len(list(container.decode(video=0))) == 40
+    with BitstreamReader(stream) as reader:
+        assert len(list(reader)) == 40
+    with pytest.raises(ConfcodecError, match="nearly full"):
+        recorder.start(30)
+    monkeypatch.undo()
+    recorder.start(30)
+    assert recorder.trouble is None
+    await recorder.close()
+
+
+async def test_a_video_that_cannot_be_written_ends_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    recorder = Recorder(tmp_path)
+    recorder.start(30)
+    recorder.sent(Frame(PIXELS, 0, 0.0), BITSTREAM)
+    await drained(recorder)
+    monkeypatch.setattr("confcodec.media.record._even", full)
+    recorder.coded(JPEG, 0.0)
+    await eventually(lambda: recorder.trouble)
+    assert not recorder.on
+    assert "No space left on device" in str(recorder.trouble)
+    assert [path.suffix for path in recorder.files] == [".ccb"]
+    assert recorder.files[0].name in str(recorder.trouble)
+    await recorder.close()
+
+
+async def test_a_video_whose_end_cannot_be_written_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(tmp_path)
+    recorder.start(30)
+    for number in range(40):
+        recorder.coded(JPEG, number / 30)
+        await drained(recorder)
+
+    def full(*_: object) -> None:
+        raise CaptureError("no room for the index")
+
+    monkeypatch.setattr("confcodec.media.record.FileSink.close", full)
+    await recorder.stop()
+    assert "no room for the index" in str(recorder.trouble)
+    assert "about 1 s" in str(recorder.trouble)
+    await recorder.close()
+
+
+async def test_two_recordings_of_one_second_are_two_files(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    for _ in range(3):
+        recorder.start(30)
+        recorder.sent(Frame(PIXELS, 0, 0.0), BITSTREAM)
+        await recorder.stop()
+    assert len({path.name for path in recorder.files}) == 3
     await recorder.close()

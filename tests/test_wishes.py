@@ -29,6 +29,10 @@ class Wisher:
     async def ask(self, **message: object) -> dict[str, Any]:
         """Send a wish; the state that follows, or the error."""
         await self.socket.send_json(message)
+        return await self.told()
+
+    async def told(self) -> dict[str, Any]:
+        """The next state, or the next error."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 heard = await self.socket.receive()
@@ -150,6 +154,19 @@ async def test_a_recording_is_listed_and_can_be_fetched(
         client.get(f"{page.base}/recordings/other.ccb", params=token) as got,
     ):
         assert got.status == 404
+
+
+async def test_a_recording_that_ends_by_itself_is_told_to_the_page(
+    page: Wisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await page.ask(type="record", on=True)
+    await eventually(lambda: page.frames)
+    monkeypatch.setattr("confcodec.media.disk.free_bytes", lambda _path: 1000)
+    page.host.recorder.sent(page.frames[0], b"\xff\xd8 as if a JPEG")
+    state = await page.told()
+    assert "nearly full" in state["trouble"]
+    assert state["recording"]["on"] is False
+    assert "nearly full" in (await page.ask(type="record", on=True))["message"]
 
 
 async def test_the_link_comes_as_a_qr_code_and_nothing_else_does(page: Wisher) -> None:

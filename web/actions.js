@@ -29,14 +29,14 @@ export class Actions {
   }
 
   // Follow the server's state.
-  follow({ camera = true, microphone = null, recording = null }) {
+  follow({ camera = true, microphone = null, recording = null, trouble = null }) {
     this.#on = { camera, microphone, record: Boolean(recording?.on) };
     showToggle($("camera"), "camera", camera);
     $("microphone").hidden = microphone === null;
     if (microphone !== null) showToggle($("microphone"), "microphone", microphone);
     $("record").hidden = recording === null;
     showToggle($("record"), "record", this.#on.record);
-    this.#list(recording?.files ?? []);
+    this.#list(recording?.files ?? [], trouble ?? "");
   }
 
   left(gone) {
@@ -44,8 +44,10 @@ export class Actions {
     $("again").hidden = !gone;
   }
 
-  #list(files) {
-    $("recordings").hidden = files.length === 0 && !this.#on.record;
+  // The files there are, and why the last recording ended by itself.
+  #list(files, trouble) {
+    $("recordings").hidden = files.length === 0 && !this.#on.record && !trouble;
+    if ($("record-note").textContent !== trouble) $("record-note").textContent = trouble;
     const shown = files.map(({ name, bytes }) => `${name} ${bytes}`).join();
     if ($("recorded").dataset.shown === shown) return;
     $("recorded").dataset.shown = shown;

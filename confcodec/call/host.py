@@ -100,6 +100,7 @@ class Host:
         self.endpoint.on_captured = self._captured
         self.endpoint.on_loaded = self._tell_state
         self.endpoint.sound.on_heard = self.recorder.heard
+        self.recorder.on_changed = self._tell_state
 
     def admit(self, kind: str, member: str) -> None:
         """Whether that member may start a call now.
@@ -264,7 +265,8 @@ class Host:
 
     def _keep_report(self, peer: Peer, kind: str, seconds: float) -> None:
         assert peer.sender is not None
-        received: Mapping[str, object] = peer.receiver.stats.summary()
+        trouble = {"sink_trouble": self.endpoint.screen.trouble}
+        received: Mapping[str, object] = peer.receiver.stats.summary() | trouble
         if kind == LOOPBACK:
             received = self.child.summary or ReceiveStats().summary()
         sent = peer.sender.stats

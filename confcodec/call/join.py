@@ -50,7 +50,8 @@ class Call:
         """Of the last connection, once it has ended; of all of them in `calls`."""
         if not self._reports:
             return None
-        return {**self._reports[-1], "calls": self._reports}
+        trouble = self._endpoint.screen.trouble  # closing the file may bring it
+        return {**self._reports[-1], "sink_trouble": trouble, "calls": self._reports}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Join, stay until `stop`, the time is over, or the other side ends the call.
@@ -156,7 +157,8 @@ class Call:
     ) -> None:
         if self._token_from_parent:
             base = self._link.bases[0]
-            await Publisher(stop).run(session, base, self._token_from_parent, peer)
+            publisher = Publisher(stop, lambda: self._endpoint.screen.trouble)
+            await publisher.run(session, base, self._token_from_parent, peer)
 
     async def _talk(
         self,
@@ -215,6 +217,7 @@ class Call:
         endpoint = self._endpoint
         sent = peer.sender.stats if peer.sender else SendStats()
         options, received = endpoint.options_in_use(), peer.receiver.stats.summary()
+        received |= {"sink_trouble": endpoint.screen.trouble}
         self._reports.append(
             make_report(REMOTE, seconds, options, endpoint.info, sent, received)
         )

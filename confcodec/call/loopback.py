@@ -51,8 +51,11 @@ async def child(
 class Publisher:
     """The child's side of the WebSocket beside the call."""
 
-    def __init__(self, stop: asyncio.Event) -> None:
+    def __init__(
+        self, stop: asyncio.Event, sink_trouble: Callable[[], str | None]
+    ) -> None:
         self._stop = stop
+        self._sink_trouble = sink_trouble
         self._viewed = False
         self._pictures: NewestQueue[ReceivedFrame] = NewestQueue(2)
 
@@ -91,6 +94,7 @@ class Publisher:
                     break
                 self._viewed = wish["on"]
             summary = peer.receiver.stats.summary()
+            summary |= {"sink_trouble": self._sink_trouble()}
             await socket.send_json({"type": "summary", "received": summary})
         finally:
             for task in tasks:

@@ -3,14 +3,16 @@
 NAME.mp4 holds the decoded pictures and the sound: the remote's, or in a call with itself the own ones
 as they came back (from the pictures the page gets, JPEG of quality 95). NAME-sent.ccb and
 NAME-received.ccb hold the bitstreams as they are: `confcodec decode` plays them.
+A recording that cannot go on ends by itself, keeps what it has, and says why.
 """
 
 import asyncio
 import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
+from itertools import chain, count
 from pathlib import Path
 from time import strftime
 from typing import NamedTuple
@@ -24,6 +26,7 @@ from confcodec.codec.codec import codec_of
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.errors import ConfcodecError
 from confcodec.media.bitstream_file import BitstreamWriter, FileHeader
+from confcodec.media.disk import ROOM_TO_START, check_room
 from confcodec.media.record import FileSink
 
 logger = logging.getLogger(__name__)
@@ -33,6 +36,8 @@ FOLDER_VARIABLE = "CONFCODEC_RECORDINGS"
 SOUND_RATE = 48_000
 MAX_WAITING = 60
 """Pictures and bitstreams that may wait for the disk before some are left out."""
+
+_VIDEO, _SENT, _RECEIVED = _ENDS = (".mp4", "-sent.ccb", "-received.ccb")
 
 
 class Recorder:
@@ -45,8 +50,11 @@ class Recorder:
         self.left_out = 0
         """Pictures and bitstreams that the disk was too slow for."""
         self.trouble: str | None = None
-        """Why the last recording ended early, if it did."""
+        """Why the last recording ended early, if it did, and what was kept of it."""
+        self.on_changed: Callable[[], None] = lambda: None
+        """Called when a recording has ended by itself."""
         self._take: _Take | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._waiting = 0
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="recorder")
 
@@ -59,7 +67,7 @@ class Recorder:
         """Begin new files.
 
         Raises:
-            ConfcodecError: the folder cannot be made.
+            ConfcodecError: the folder cannot be made, or its disk is nearly full.
         """
         if self.on:
             return
@@ -69,27 +77,29 @@ class Recorder:
             raise ConfcodecError(
                 f"cannot record to {self.folder}: {error.strerror}"
             ) from error
+        check_room(self.folder / "call", ROOM_TO_START)
         self.trouble = None
-        self._take = _Take(self.folder / strftime("call-%Y%m%d-%H%M%S"), fps)
+        self._take = _Take(self._stem(), fps)
 
     async def stop(self) -> None:
         """Finish the files; returns once they are whole."""
         take, self._take = self._take, None
         if take is None:
             return
-        loop = asyncio.get_running_loop()
-        self.files += await loop.run_in_executor(self._pool, take.close)
+        await self._finish(take)
 
     async def close(self) -> None:
         """Finish what is under way and end the thread."""
         await self.stop()
+        if self._ending:
+            await self._ending
         self._pool.shutdown(wait=False)
 
     def sent(self, frame: Frame, bitstream: bytes) -> None:
         """Take a frame that this side has sent."""
         height, width = frame.pixels.shape[:2]
         piece = _Piece(bitstream, (width, height), frame.capture_time)
-        self._add(lambda take: take.bitstream("sent", piece))
+        self._add(lambda take: take.bitstream(_SENT, piece))
 
     def received(self, frame: ReceivedFrame) -> None:
         """Take a frame of the remote, decoded in this process."""
@@ -97,7 +107,7 @@ class Recorder:
         self._add(lambda take: take.picture(pixels, time))
         if frame.bitstream is not None:
             piece = _Piece(frame.bitstream, (pixels.shape[1], pixels.shape[0]), time)
-            self._add(lambda take: take.bitstream("received", piece))
+            self._add(lambda take: take.bitstream(_RECEIVED, piece))
 
     def coded(self, jpeg: bytes, time: float) -> None:
         """Take a decoded picture of the loopback child, as the pages get it."""
@@ -111,6 +121,16 @@ class Recorder:
         """The recording of that name, untrusted; None if this server made none such."""
         return next((path for path in self.files if path.name == name), None)
 
+    def _stem(self) -> Path:
+        """What the names of a recording begin with: of none that is there."""
+        name = strftime("call-%Y%m%d-%H%M%S")
+        stems = chain([name], (f"{name}-{number}" for number in count(2)))
+        return next(
+            self.folder / stem
+            for stem in stems
+            if not any((self.folder / (stem + end)).exists() for end in _ENDS)
+        )
+
     def _add(self, job: "Callable[[_Take], None]") -> None:
         take = self._take
         if take is None:
@@ -120,20 +140,33 @@ class Recorder:
             return
         self._waiting += 1
         loop = asyncio.get_running_loop()
-        self._pool.submit(self._do, job, take).add_done_callback(
-            lambda _done: loop.call_soon_threadsafe(self._done)
+        self._pool.submit(job, take).add_done_callback(
+            lambda done: loop.call_soon_threadsafe(self._done, take, done)
         )
 
-    def _done(self) -> None:
+    def _done(self, take: "_Take", done: Future[None]) -> None:
         self._waiting -= 1
+        error = done.exception()
+        if error is None:
+            return
+        if not isinstance(error, ConfcodecError):
+            logger.error("recording: %r", error)
+        elif take is self._take:
+            self._take = None
+            self._ending = asyncio.create_task(self._break_off(take, error))
 
-    def _do(self, job: "Callable[[_Take], None]", take: "_Take") -> None:
-        try:
-            job(take)
-        except ConfcodecError as error:
-            if self.trouble is None:
-                logger.warning("recording: %s", error)
-            self.trouble = str(error)
+    async def _break_off(self, take: "_Take", error: ConfcodecError) -> None:
+        await self._finish(take, error)
+        self.on_changed()
+
+    async def _finish(self, take: "_Take", error: ConfcodecError | None = None) -> None:
+        """Close the files of a recording; tell what went wrong and what is left."""
+        loop = asyncio.get_running_loop()
+        kept = await loop.run_in_executor(self._pool, take.close)
+        self.files += kept
+        if error := error or take.error:
+            self.trouble = f"The recording stopped: {error}. {take.described(kept)}"
+            logger.warning("%s", self.trouble)
 
 
 class _Piece(NamedTuple):
@@ -154,28 +187,33 @@ class _Take:
         self._streams: dict[str, BitstreamWriter] = {}
         self._starts: dict[str, float] = {}
         self._paths: list[Path] = []
+        self._film: tuple[float, float] | None = None
+        self.error: ConfcodecError | None = None
+        """Why `close` could not write the end of a file."""
 
     def picture(self, pixels: Pixels, time: float) -> None:
         """Add a picture to the video."""
         if self._video is None:
-            self._video = FileSink(self._new(".mp4"), self._fps, SOUND_RATE)
+            self._video = FileSink(self._new(_VIDEO), self._fps, SOUND_RATE)
         self._video.show(pixels, time)
+        self._film = (self._film or (time, time))[0], time
 
     def sound(self, samples: npt.NDArray[np.int16], time: float) -> None:
         """Add sound to the video."""
         if self._video:
             self._video.hear(samples, time)
 
-    def bitstream(self, whose: str, piece: _Piece) -> None:
+    def bitstream(self, end: str, piece: _Piece) -> None:
         """Add a bitstream to the file of its direction."""
-        if whose not in self._streams:
+        if end not in self._streams:
             fps = Fraction(self._fps).limit_denominator(1001)
             header = FileHeader(codec_of(piece.bitstream), *piece.size, fps)
-            path = Path(self._new(f"-{whose}.ccb"))
-            self._streams[whose] = BitstreamWriter(path, header)
-            self._starts[whose] = piece.time
-        since = max(0.0, piece.time - self._starts[whose])
-        self._streams[whose].write(piece.bitstream, since)
+            path = Path(self._new(end))
+            self._streams[end] = BitstreamWriter(path, header)
+            self._starts[end] = piece.time
+        check_room(self._stem)
+        since = max(0.0, piece.time - self._starts[end])
+        self._streams[end].write(piece.bitstream, since)
 
     def close(self) -> list[Path]:
         """Finish all files; returns those with something in them."""
@@ -183,10 +221,22 @@ class _Take:
             try:
                 self._video.close()
             except ConfcodecError as error:
-                logger.warning("recording: %s", error)
+                self.error = error
         for stream in self._streams.values():
             stream.close()
         return [path for path in self._paths if path.exists()]
+
+    def described(self, kept: list[Path]) -> str:
+        """What was kept, in words."""
+        if not kept:
+            return "Nothing was kept."
+        words = []
+        for path in kept:
+            size = f"{path.stat().st_size / 1e6:.1f} MB"
+            if self._film and path.suffix == _VIDEO:
+                size = f"about {self._film[1] - self._film[0]:.0f} s, {size}"
+            words.append(f"{path.name} ({size})")
+        return f"Kept: {', '.join(words)}."
 
     def _new(self, end: str) -> str:
         path = self._stem.with_name(self._stem.name + end)

@@ -54,6 +54,7 @@ def make_report(
         "restored": received.get("restored"),
         "concealed_share": received.get("concealed_share"),
         "malformed": received["malformed"],
+        "sink_trouble": received.get("sink_trouble"),
         "fps": round(decoded / seconds, 2) if seconds else 0.0,
         "sent_fps": round(sent.sent / seconds, 2) if seconds else 0.0,
         "encode_ms": sent.encode.percentiles_ms(),

@@ -1,13 +1,16 @@
 """Where decoded frames of this process go: a window, a file, or nowhere."""
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from confcodec.call.newest import NewestQueue
 from confcodec.call.receiver import ReceivedFrame
-from confcodec.errors import ConfcodecError
-from confcodec.media.render import Sink, open_sink
+from confcodec.errors import CaptureError
+from confcodec.media.render import NullSink, Sink, check_file, open_sink
+
+logger = logging.getLogger(__name__)
 
 SINK_QUEUE = 8
 """Decoded frames that may wait for a slow sink."""
@@ -24,6 +27,8 @@ class Screen:
         """
         self.closed = asyncio.Event()
         """Set when the user has closed the window."""
+        self.trouble: str | None = None
+        """Why the last recording ended early, if one did."""
         self._spec, self._size, self._fps = spec, size, fps
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sink")
         self._sink: Sink | None = None
@@ -39,10 +44,8 @@ class Screen:
         """
         if not self._records:
             self._sink = await self._open(0)
-        elif not Path(self._spec).parent.is_dir():
-            raise ConfcodecError(
-                f"there is no folder for --sink {self._spec}; make it first"
-            )
+        else:
+            check_file(self._spec)
 
     def new_call(self) -> int:
         """The number of one more call whose frames go here."""
@@ -60,20 +63,28 @@ class Screen:
         self._queue.put((call, frame))
 
     async def run(self) -> None:
-        """Show until cancelled.
+        """Show until cancelled; a file that cannot be written ends nothing but itself.
 
         Raises:
-            ConfcodecError: the sink cannot be used.
+            ConfcodecError: the window cannot be used.
         """
         loop = asyncio.get_running_loop()
         while True:
             call, frame = await self._queue.get()
-            if self._sink is None or (self._records and call != self._sink_call):
-                self._sink, self._sink_call = await self._open(call), call
-            sink, pixels = self._sink, frame.decoded.pixels
-            await loop.run_in_executor(
-                self._pool, sink.show, pixels, frame.capture_time
-            )
+            try:
+                if self._sink is None or (self._records and call != self._sink_call):
+                    self._sink_call = call
+                    self._sink = await self._open(call)
+                sink, pixels = self._sink, frame.decoded.pixels
+                await loop.run_in_executor(
+                    self._pool, sink.show, pixels, frame.capture_time
+                )
+            except CaptureError as error:
+                if not self._records:
+                    raise
+                self._sink = NullSink()
+                self._warn(error)
+                continue
             if sink.closed:
                 self.closed.set()
 
@@ -81,8 +92,18 @@ class Screen:
         """Finish the recording or close the window."""
         if self._sink:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._pool, self._sink.close)
+            await loop.run_in_executor(self._pool, self._close, self._sink)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _close(self, sink: Sink) -> None:
+        try:
+            sink.close()
+        except CaptureError as error:
+            self._warn(error)
+
+    def _warn(self, error: CaptureError) -> None:
+        self.trouble = str(error)
+        logger.warning("--sink: %s; the call goes on without", error)
 
     @property
     def _records(self) -> bool:
@@ -93,7 +114,7 @@ class Screen:
 
         def reopen() -> Sink:
             if old:
-                old.close()
+                self._close(old)
             return open_sink(spec, self._size, self._fps)
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, reopen)

@@ -91,4 +91,7 @@ async def _show_progress(measuring: asyncio.Event, seconds: float) -> None:
 
 def describe(report: dict[str, object]) -> str:
     """The report as lines of text."""
-    return "\n".join(f"{name:8} {text.format_map(report)}" for name, text in LINES)
+    lines = [f"{name:8} {text.format_map(report)}" for name, text in LINES]
+    if trouble := report.get("sink_trouble"):
+        lines.append(f"sink     {trouble}")
+    return "\n".join(lines)

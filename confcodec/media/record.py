@@ -1,4 +1,10 @@
-"""Decoded frames as a video file, each at its own time."""
+"""Decoded frames as a video file, each at its own time, readable whatever happens.
+
+An MP4 is written in fragments of half a second, each with its own table, and gets the index of
+a plain MP4 when it is closed (FFmpeg's hybrid_fragmented); Matroska needs no more than short
+clusters. So a file that was cut off, by a full disk or a kill, is good up to its last second.
+Pictures are BT.709 in limited range, and say so: without tags players guess by the size.
+"""
 
 import contextlib
 import logging
@@ -12,11 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
 from confcodec.media.container import create_media
+from confcodec.media.disk import RESERVE, ROOM_TO_START, check_room, keep_whole
 from confcodec.media.scale import cover
 
 logger = logging.getLogger(__name__)
@@ -25,11 +33,36 @@ _TICKS = 60_000
 """Time stamps a second: whole for the usual rates, and below the 65,536 of MPEG-4."""
 _SEAM = 0.1
 """Seconds that sound may be off its time before silence is left or a chunk moved."""
+_LONGEST_GAP = 9 * 3600
+"""Seconds between two pictures; from 2**31 ticks on an MP4 cannot say them."""
+_KEY_FRAMES = 2.0
+"""Seconds from one picture that can be jumped to to the next."""
+_INDEX = 32
+"""Bytes, at most, that a picture with its sound takes in the index at the end."""
+_BT709 = 1
+"""Of matrix, primaries and transfer alike, ITU-T H.273."""
 _OPTIONS = {
-    # Visually lossless, on one thread: the codecs of the call need the others.
-    "libx264": {"preset": "veryfast", "crf": "14", "threads": "1"},
+    # Visually lossless, on one thread: the codecs of the call need the others. Without looking
+    # ahead: a dozen pictures held back would be lost with the process, and pictures coded out
+    # of order cannot be hours apart.
+    "libx264": {
+        "preset": "veryfast",
+        "tune": "zerolatency",
+        "crf": "16",
+        "threads": "1",
+    },
     "mpeg4": {"qmin": "2", "qmax": "3"},
 }
+_FRAGMENTS = {"frag_duration": "500000"}
+_CLUSTERS = {"cluster_time_limit": "500"}
+_AT_ONCE = {
+    # To the disk with each packet, and no waiting for a sound that may never come.
+    "flush_packets": "1",
+    "max_interleave_delta": "100000",
+}
+_MOVFLAGS = "+empty_moov+default_base_moof"
+_HYBRID_SINCE = (61, 7)
+"""The libavformat (FFmpeg 7.1) that turns fragments into a plain MP4 at the end."""
 _FORMATS = {".mkv", ".mov", ".mp4"}
 
 
@@ -49,21 +82,20 @@ class FileSink:
         Raises:
             CaptureError: it cannot be written.
         """
+        check_name(path)
         self._path = Path(path)
-        if self._path.suffix.lower() not in _FORMATS:
-            raise CaptureError(
-                f"{path} is neither window, null, auto nor a video file; "
-                f"end its name in {', '.join(sorted(_FORMATS))}"
-            )
+        check_room(self._path, ROOM_TO_START)
         try:
             self._path.write_bytes(b"")
-            self._container: OutputContainer | None = create_media(path)
+            self._container: OutputContainer | None = create_media(
+                path, options=_muxing(self._path)
+            )
         except (OSError, av.error.FFmpegError) as error:
             raise self._failed(error) from error
         self._fps = fps
         self._stream: VideoStream | None = None
         self._size = (0, 0)
-        self._start, self._last = 0.0, -1
+        self._start, self._last, self._count = 0.0, -1, 0
         self._sound_rate = sound_rate
         self._sound: AudioStream | None = None
         self._sound_end = 0
@@ -84,13 +116,10 @@ class FileSink:
         try:
             if self._stream is None:
                 self._stream = self._add_stream(self._container)
-            picture = av.VideoFrame.from_ndarray(_even(pixels), format="rgb24")
-            # A muxer takes no time twice and none that goes back.
-            self._last = max(round((time - self._start) * _TICKS), self._last + 1)
-            picture.pts, picture.time_base = self._last, Fraction(1, _TICKS)
-            self._container.mux(self._stream.encode(picture))
+            self._container.mux(self._stream.encode(self._picture(pixels, time)))
         except (OSError, av.error.FFmpegError) as error:
-            raise self._failed(error) from error
+            raise self._broken(error) from error
+        self._leave_room()
 
     def hear(self, samples: npt.NDArray[np.int16], time: float) -> None:
         """Write mono sound that begins at `time`; what comes before the first picture is left out.
@@ -104,7 +133,8 @@ class FileSink:
         due = round((time - self._start) * self._sound_rate)
         # Chunks follow each other without a seam, until one is missing.
         if abs(due - self._sound_end) > self._sound_rate * _SEAM:
-            self._sound_end = max(due, self._sound_end)
+            longest = self._sound_end + self._sound_rate * _LONGEST_GAP
+            self._sound_end = min(max(due, self._sound_end), longest)
         frame = av.AudioFrame.from_ndarray(
             samples.reshape(1, -1), format="s16", layout="mono"
         )
@@ -112,9 +142,11 @@ class FileSink:
         frame.time_base = Fraction(1, self._sound_rate)
         self._sound_end += samples.size
         try:
-            self._container.mux(self._sound.encode(frame))
+            # AAC begins with a packet of silence before time 0, which would move the pictures.
+            coded = self._sound.encode(frame)
+            self._container.mux([packet for packet in coded if (packet.pts or 0) >= 0])
         except (OSError, av.error.FFmpegError) as error:
-            raise self._failed(error) from error
+            raise self._broken(error) from error
 
     def close(self) -> None:
         """Write what is left and close the file; one without pictures is taken away.
@@ -122,10 +154,11 @@ class FileSink:
         Raises:
             CaptureError: the rest could not be written.
         """
-        container, self._container = self._container, None
+        container = self._container
         if container is None:
             return
         if self._stream is None:
+            self._container = None
             with contextlib.suppress(OSError, av.error.FFmpegError):
                 container.close()
             self._path.unlink(missing_ok=True)
@@ -137,7 +170,40 @@ class FileSink:
                 container.mux(self._sound.encode(None))
             container.close()
         except (OSError, av.error.FFmpegError) as error:
-            raise self._failed(error) from error
+            raise self._broken(error) from error
+        self._container = None
+
+    def _picture(self, pixels: Pixels, time: float) -> av.VideoFrame:
+        """As it is coded, at its time; a gap that no MP4 can say is made shorter."""
+        excess = time - self._start - max(self._last, 0) / _TICKS - _LONGEST_GAP
+        if excess > 0:
+            self._start += excess
+            logger.warning(
+                "%s: a gap of %.0f hours is written as 9 hours",
+                *(self._path, (excess + _LONGEST_GAP) / 3600),
+            )
+        picture = av.VideoFrame.from_ndarray(_even(pixels), format="rgb24").reformat(
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+        )
+        # A muxer takes no time twice and none that goes back.
+        self._last = max(round((time - self._start) * _TICKS), self._last + 1)
+        picture.pts, picture.time_base = self._last, Fraction(1, _TICKS)
+        self._count += 1
+        return picture
+
+    def _leave_room(self) -> None:
+        """End the file in good order while there is room for its index.
+
+        Raises:
+            CaptureError: the disk is nearly full.
+        """
+        try:
+            check_room(self._path, RESERVE + _INDEX * self._count)
+        except CaptureError:
+            self.close()
+            raise
 
     def _add_stream(self, container: OutputContainer) -> VideoStream:
         codec = next((name for name in _OPTIONS if name in av.codecs_available), None)
@@ -146,11 +212,15 @@ class FileSink:
                 "this PyAV can encode neither H.264 nor MPEG-4; use --sink null"
             )
         rate = Fraction(self._fps).limit_denominator(1000)
-        stream = container.add_stream(codec, rate=rate, options=dict(_OPTIONS[codec]))
+        options = _OPTIONS[codec] | {"g": str(max(1, round(_KEY_FRAMES * self._fps)))}
+        stream = container.add_stream(codec, rate=rate, options=options)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = (side + side % 2 for side in self._size)
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = stream.time_base = Fraction(1, _TICKS)
+        context = stream.codec_context
+        context.time_base = stream.time_base = Fraction(1, _TICKS)
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = ColorRange.MPEG
         if self._sound_rate:
             sound = container.add_stream("aac", rate=self._sound_rate)
             assert isinstance(sound, AudioStream)
@@ -158,10 +228,55 @@ class FileSink:
             self._sound = sound
         return stream
 
+    def _broken(self, error: Exception) -> CaptureError:
+        """Let go of a file that takes no more; what is in it stays readable."""
+        container, self._container = self._container, None
+        if container:
+            with contextlib.suppress(OSError, av.error.FFmpegError):
+                container.close()
+        if self._path.suffix.lower() != ".mkv":
+            keep_whole(self._path)
+        if not _holds_a_picture(self._path):
+            self._path.unlink(missing_ok=True)
+        return self._failed(error)
+
     def _failed(self, error: Exception) -> CaptureError:
+        reason = getattr(error, "strerror", None) or error
         return CaptureError(
-            f"{self._path} cannot be written: {error}; choose another file"
+            f"{self._path} cannot be written: {reason}; choose another file"
         )
+
+
+def check_name(path: str) -> None:
+    """Nothing, if a video file can be called so.
+
+    Raises:
+        CaptureError: it ends in no known way.
+    """
+    if Path(path).suffix.lower() not in _FORMATS:
+        raise CaptureError(
+            f"{path} is neither window, null, auto nor a video file; "
+            f"end its name in {', '.join(sorted(_FORMATS))}"
+        )
+
+
+def _muxing(path: Path) -> dict[str, str]:
+    """What makes a file of that name readable while it is written."""
+    if path.suffix.lower() == ".mkv":
+        return _CLUSTERS | _AT_ONCE
+    hybrid = av.library_versions["libavformat"] >= _HYBRID_SINCE
+    flags = _MOVFLAGS + ("+hybrid_fragmented" if hybrid else "")
+    return {"movflags": flags} | _FRAGMENTS | _AT_ONCE
+
+
+def _holds_a_picture(path: Path) -> bool:
+    with (
+        contextlib.suppress(OSError, av.error.FFmpegError),
+        av.open(str(path)) as container,
+    ):
+        videos = container.streams.video
+        return any(packet.size for packet in container.demux(*videos[:1]) if videos)
+    return False
 
 
 def _even(pixels: Pixels) -> Pixels:

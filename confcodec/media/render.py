@@ -4,13 +4,14 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Protocol
 
 import cv2
 
 from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
-from confcodec.media.record import FileSink
+from confcodec.media.record import FileSink, check_name
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,20 @@ def open_sink(spec: str, size: tuple[int, int], fps: float) -> Sink:
             return NullSink()
         return WindowSink(size)
     return FileSink(spec, fps)
+
+
+def check_file(spec: str) -> None:
+    """Nothing, if a video file of that name can be written as far as can be seen.
+
+    Raises:
+        CaptureError: its name ends in none of ours, or its folder is none or takes no files.
+    """
+    check_name(spec)
+    path = Path(spec)
+    if not path.parent.is_dir():
+        raise CaptureError(f"there is no folder for --sink {spec}; make it first")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise CaptureError(f"--sink {spec} cannot be written; choose another file")
 
 
 def _no_display() -> str:
