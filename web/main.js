@@ -6,6 +6,7 @@ import { BrowserCamera } from "./browser-camera.js";
 import { ALL, FEW, Figures } from "./figures.js";
 import { Fit } from "./fit.js";
 import { NONE } from "./format.js";
+import { Giving } from "./giving.js";
 import { Impair } from "./impair.js";
 import { Invite } from "./invite.js";
 import { listen, listShortcuts } from "./keys.js";
@@ -50,12 +51,14 @@ class Page {
   });
   #few = new Figures($("strip"), FEW, "strip");
   #all = new Figures($("figures"), ALL, "figure");
-  #camera = new BrowserCamera((sdp) => this.#view.ask({ type: "camera", sdp }, "camera"));
-  #setup = new Setup((wish) => this.#set(wish), {
-    available: this.#camera.available,
-    start: () => this.#camera.start(this.#state.size, this.#state.fps),
-    stop: () => this.#camera.stop(),
-  });
+  #giving = new Giving(
+    new BrowserCamera(
+      (sdp, id) => this.#view.ask({ type: "camera", sdp, id }, "camera"),
+      (why) => this.#giving.ended(why),
+    ),
+    () => this.#state && this.#setup.follow(this.#state),
+  );
+  #setup = new Setup((wish) => this.#set(wish), this.#giving);
   #impair = new Impair((message) => this.#send(message));
   #invite = new Invite();
   #actions = new Actions((message) => this.#send(message), {
@@ -67,6 +70,7 @@ class Page {
   constructor() {
     $("help").addEventListener("click", () => $("shortcuts").showModal());
     addEventListener("hashchange", () => this.#start());
+    addEventListener("pagehide", () => this.#giving.pause()); // also for a page that the browser keeps for going back
     document.addEventListener("visibilitychange", () => this.#seen());
     listen({
       swap: () => this.#layout.view === "call" && this.#layout.swap(),
@@ -91,6 +95,7 @@ class Page {
   // Connect with the token in the address; also when a new link is pasted over the old one.
   #start() {
     this.#view?.close();
+    this.#giving.pause();
     this.#actions.left(false);
     this.#token = location.hash.slice(1);
     this.#state = null;
@@ -126,8 +131,8 @@ class Page {
 
   #follow(state) {
     if (this.#state?.peer !== state.peer) this.#stage.reset();
-    if (this.#state?.source_spec === BROWSER && state.source_spec !== BROWSER) this.#camera.stop();
     this.#state = state;
+    this.#giving.follow(state);
     this.#stage.paired = this.#laboratory.paired = state.peer !== "remote";
     this.#show(text.CONNECTION[state.state] ? state.state : "connecting");
     this.#notice(state.source_note ?? "");
@@ -172,7 +177,8 @@ class Page {
     this.#few.show(sent, received, shown);
     this.#all.show(sent, received, shown);
     this.#laboratory.measure(stats, shown);
-    if (this.#state) this.#invite.check(this.#state, stats, { hostname: location.hostname, secure: isSecureContext });
+    const here = { hostname: location.hostname, secure: isSecureContext, still: this.#stale.until > now() };
+    if (this.#state) this.#invite.check(this.#state, stats, here);
     const { picture, fault, tone } = judge(sent, received, this.#state?.fps ?? 0);
     $("badge").dataset.tone = tone;
     const words = [text.BADGE.picture[picture] ?? text.BADGE.unknown, text.BADGE.faults[fault]];
@@ -180,6 +186,7 @@ class Page {
   }
 
   #lose() {
+    this.#giving.pause();
     this.#show("gone");
     this.#quiet();
   }
@@ -188,7 +195,7 @@ class Page {
     if (this.#connection === "left") return;
     this.#send({ type: "leave" });
     this.#view?.close();
-    this.#camera.stop();
+    this.#giving.leave();
     this.#show("left");
     this.#actions.left(true);
     this.#laboratory.show(false);
@@ -270,6 +277,7 @@ class Page {
   }
 
   #problem(name) {
+    this.#giving.leave();
     [$("problem-title").textContent, $("problem-why").textContent] = text.PROBLEMS[name];
     $("call").hidden = true;
     $("problem").hidden = false;
