@@ -1,8 +1,9 @@
 // Joins the page: the connection feeds the pictures, the figures, the laboratory and the controls.
 
 import { Actions } from "./actions.js";
-import { judge } from "./badge.js";
+import { Lately, judge } from "./badge.js";
 import { BrowserCamera } from "./browser-camera.js";
+import { Captions } from "./captions.js";
 import { ALL, FEW, Figures } from "./figures.js";
 import { Fit } from "./fit.js";
 import { NONE } from "./format.js";
@@ -33,16 +34,21 @@ class Page {
   #state = null;
   #stats = null;
   #stale = { count: 0, until: 0 };
+  #captions = new Captions();
+  #lately = new Lately();
 
   #stage = new Stage(
     { original: $("original"), decoded: $("decoded") },
     ({ kind, number }) => this.#send({ type: "ack", kind, frame: number }),
-    (shown) => this.#caption(shown),
+    (shown) => {
+      this.#captions.drawn(shown);
+      this.#laboratory.drawn();
+    },
   );
   #laboratory = new Laboratory(
     this.#stage,
     () => viewUrl(location, this.#token, "laboratory"),
-    (picture) => this.#looked(picture),
+    (picture) => (picture ? this.#captions.compared(picture) : this.#captions.name(this.#state?.peer)),
   );
   #fit = new Fit($("original"), () => this.#layout.view !== "call", (small) => this.#send({ type: "small", on: small }));
   #layout = new Layout((view) => {
@@ -142,29 +148,7 @@ class Page {
     this.#impair.follow(state);
     this.#invite.show(location, state.base, this.#token);
     this.#facts(state);
-    if (!this.#laboratory.looking) this.#name();
-  }
-
-  #name() {
-    const names = text.PICTURES[this.#state?.peer === "remote" ? "remote" : "loopback"];
-    for (const side of ["original", "decoded"]) {
-      write($(`${side}-title`), names[side][0]);
-      write($(`${side}-where`), names[side][1]);
-      $(side).setAttribute("aria-label", names[side].join(", "));
-    }
-    write($("pictures-note"), names.note);
-  }
-
-  // The viewer shows a picture of the comparison, or the live ones again.
-  #looked(picture) {
-    if (!picture) {
-      this.#name();
-      return;
-    }
-    write($("original-title"), text.PICTURES.loopback.original[0]);
-    write($("decoded-title"), text.shortName(picture.name));
-    write($("original-facts"), text.frameOf(picture.frame));
-    write($("decoded-facts"), text.EQUAL.looked(picture));
+    if (!this.#laboratory.looking) this.#captions.name(state.peer);
   }
 
   #measure(stats) {
@@ -179,7 +163,9 @@ class Page {
     this.#laboratory.measure(stats, shown);
     const here = { hostname: location.hostname, secure: isSecureContext, still: this.#stale.until > now() };
     if (this.#state) this.#invite.check(this.#state, stats, here);
-    const { picture, fault, tone } = judge(sent, received, this.#state?.fps ?? 0);
+    const { peer, source, size, fps = 0, codec } = this.#state ?? {};
+    const lately = this.#lately.take(stats, [peer, source, size, fps, codec].join(), now());
+    const { picture, fault, tone } = judge(sent, lately, fps);
     $("badge").dataset.tone = tone;
     const words = [text.BADGE.picture[picture] ?? text.BADGE.unknown, text.BADGE.faults[fault]];
     write($("badge"), words.filter(Boolean).join(", "));
@@ -209,6 +195,7 @@ class Page {
     this.#few.show({}, {}, null);
     this.#all.show({}, {}, null);
     this.#laboratory.gap();
+    this.#lately.reset();
   }
 
   #send(message) {
@@ -250,17 +237,6 @@ class Page {
     return remote?.camera === false ? text.THEIR_CAMERA_OFF : null;
   }
 
-  #caption({ original, decoded }) {
-    const { codec, quality } = this.#stats?.sent ?? {};
-    const there = this.#state?.peer === "remote" ? [this.#stats?.received.codec] : [text.codedAs(codec, quality)];
-    if (this.#state?.remote?.microphone === false) there.push(text.MUTED);
-    const how = there.join(" · ");
-    if (original) write($("original-facts"), `${text.frameFacts(original)} · ${text.UNCODED}`);
-    if (decoded) write($("decoded-facts"), `${text.frameFacts(decoded)}${codec ? ` · ${how}` : ""}`);
-    if (decoded) $("viewer").style.setProperty("--aspect", `${decoded.width} / ${decoded.height}`);
-    this.#laboratory.drawn();
-  }
-
   #facts({ info, source, size, fps, version }) {
     write($("fact-model"), info?.model ?? NONE);
     write($("fact-device"), info ? text.runsOn(info) : NONE);
@@ -291,6 +267,7 @@ class Page {
 
   #tick() {
     if (document.hidden) return;
+    this.#captions.tell(this.#state, this.#stats);
     this.#overlays();
     this.#laboratory.tick();
   }
