@@ -10,7 +10,7 @@ import { NONE } from "./format.js";
 import { Giving } from "./giving.js";
 import { Impair } from "./impair.js";
 import { Invite } from "./invite.js";
-import { listen, listShortcuts } from "./keys.js";
+import { Shortcuts } from "./keys.js";
 import { Laboratory } from "./laboratory.js";
 import { Layout } from "./layout.js";
 import { $, fillWords, write } from "./page.js";
@@ -25,7 +25,6 @@ const STILL = 1.5; // seconds without a new picture after which the page says so
 const now = () => performance.now() / 1000;
 
 fillWords();
-listShortcuts($("shortcut-list"));
 
 class Page {
   #view = null;
@@ -78,14 +77,14 @@ class Page {
     addEventListener("hashchange", () => this.#start());
     addEventListener("pagehide", () => this.#giving.pause()); // also for a page that the browser keeps for going back
     document.addEventListener("visibilitychange", () => this.#seen());
-    listen({
+    const run = {
       swap: () => this.#layout.view === "call" && this.#layout.swap(),
       fullscreen: () => this.#layout.fullscreen(),
       pip: () => this.#layout.pip(),
       camera: () => this.#actions.toggle("camera"),
       microphone: () => this.#actions.toggle("microphone"),
       record: () => this.#actions.toggle("record"),
-      leave: () => (this.#connection === "left" ? this.#start() : this.#leave()),
+      leave: () => (this.#connection === "left" ? this.#start() : this.#askToLeave()),
       laboratory: () => this.#layout.toggle(),
       pause: () => this.#laboratory.pause(),
       mode: () => this.#laboratory.nextMode(),
@@ -93,7 +92,9 @@ class Page {
       worse: () => this.#setup.step(-1),
       better: () => this.#setup.step(1),
       help: () => $("shortcuts").showModal(),
-    });
+    };
+    new Shortcuts(run, [$("keys"), $("keys-too")], $("shortcut-list"));
+    $("leaving").addEventListener("close", () => $("leaving").returnValue === "leave" && this.#leave());
     setInterval(() => this.#tick(), TICK);
     this.#start();
   }
@@ -175,6 +176,12 @@ class Page {
     this.#giving.pause();
     this.#show("gone");
     this.#quiet();
+  }
+
+  // A key is pressed, or heard by a dictation, more easily than a button.
+  #askToLeave() {
+    $("leaving").returnValue = "";
+    $("leaving").showModal();
   }
 
   #leave() {

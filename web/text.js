@@ -56,7 +56,7 @@ export const SHORTCUTS = {
   camera: "camera on or off",
   microphone: "microphone on or off",
   record: "record the call",
-  leave: "leave the call",
+  leave: "leave the call, after a question",
   laboratory: "call or laboratory",
   pause: "hold pictures and charts (laboratory)",
   mode: "split, side by side, difference (laboratory)",
@@ -252,7 +252,7 @@ export const frameOf = (frame) => `frame ${count(frame)}`;
 // The cards of the comparison: [name, PSNR, bytes, difference to the live frame].
 export const EQUAL = {
   looked: ({ frame, bytes, psnr_db: psnr }) => `${frameOf(frame)} · ${count(bytes)} bytes · ${fixed(psnr, 2)} dB`,
-  least: "Yellow: at its smallest that format still takes more bytes, so it is out of the contest.",
+  least: "“min.”: at its smallest that format still takes more bytes, so it is out of the contest.",
   facts: (frame, size) => `frame ${count(frame)}, ${count(size)} bytes`,
   card: ({ name: codec, bytes, psnr_db: psnr, live }, reference) => {
     if (codec === "original") return ["Original", "", "uncoded", ""];
