@@ -42,7 +42,8 @@ def own_server() -> Iterator[Server]:
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Opens pages of their own; afterwards none may have complained on its console.
 
-    `expected` matches what a test's own doing must make the browser say.
+    `expected` matches what a test's own doing must make the browser say; `script` runs
+    before those of the page.
     """
     complaints: list[str] = []
     pages: list[Page] = []
@@ -52,6 +53,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         expected: str = "(?!)",
         width: int = 1280,
         height: int = 900,
+        script: str = "",
     ) -> Page:
         def complain(text: str) -> None:
             if not re.search(expected, text):
@@ -68,6 +70,8 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
             ),
         )
         page.on("pageerror", lambda error: complain(str(error)))
+        if script:
+            page.add_init_script(script)
         page.goto(url)
         pages.append(page)
         return page

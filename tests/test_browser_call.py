@@ -186,23 +186,6 @@ def test_source_size_and_rate_are_changed_while_pictures_go_on(
     wait_for_change(page, partial(page.evaluate, HASH, "decoded"))
 
 
-def test_this_browsers_camera_becomes_the_source(
-    own_server: Server, open_page: Callable[..., Page]
-) -> None:
-    page = open_page(own_server.url)
-    wait_for_pictures(page)
-    page.locator("#source").select_option("browser")
-    expect(page.locator("#fact-source")).to_contain_text("browser camera")
-    expect(page.locator("#checks")).to_contain_text(
-        "against what the server received of it"
-    )
-    for _ in range(3):
-        wait_for_change(page, partial(page.evaluate, HASH, "decoded"))
-    keep(page, "browser-camera")
-    page.locator("#source").select_option("demo")
-    expect(page.locator("#fact-source")).to_contain_text("demo")
-
-
 def test_a_recording_can_be_fetched_and_decoded(
     own_server: Server, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:

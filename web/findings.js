@@ -4,10 +4,11 @@ import { CHECKS } from "./text.js";
 
 const LOCAL = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
-// [[tone, words], ...] of state and stats as the server sent them; page: {hostname, secure}.
-export function findings(state, stats, { hostname, secure }) {
+// [[tone, words], ...] of state and stats as the server sent them; page: {hostname, secure, still}, where still says
+// that the source lately gave its last picture again.
+export function findings(state, stats, { hostname, secure, still = false }) {
   const { sent = {}, received = {} } = stats ?? {};
-  const found = [source(state)];
+  const found = [source(state, still)];
   if (state.info) found.push(device(state, sent, received));
   const live = state.state === "loopback" || state.state === "connected";
   found.push(live ? ["good", CHECKS.channel(sent.rtt_ms)] : ["wait", CHECKS.noChannel]);
@@ -18,8 +19,10 @@ export function findings(state, stats, { hostname, secure }) {
   return found;
 }
 
-function source({ source: name, source_note: note, source_spec: spec }) {
-  if (spec === "browser") return ["good", CHECKS.browser];
+function source({ source: name, source_note: note, source_spec: spec, camera, browser_camera: taken }, still) {
+  if (camera === false) return ["wait", CHECKS.off];
+  if (spec === "browser") return taken?.live ? ["good", CHECKS.browser] : ["bad", CHECKS.stopped];
+  if (still && name) return ["bad", CHECKS.still(name)];
   if (note) return ["wait", CHECKS.source(note)];
   return name ? ["good", CHECKS.works(name)] : ["bad", CHECKS.nothing];
 }

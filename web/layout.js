@@ -1,9 +1,9 @@
 // How the pictures are laid out: call or laboratory, which one is large, full screen, picture in picture, theme.
 
-import { $, Choice, showToggle } from "./page.js";
+import { $, Choice, remember, remembered, showToggle } from "./page.js";
 
 const THEMES = ["", "dark", "light"]; // "": as the system has it
-const REMEMBERED = "confcodec-theme";
+const THEME = "confcodec-theme";
 
 export class Layout {
   #views = new Choice($("views"), (view) => this.show(view));
@@ -29,7 +29,8 @@ export class Layout {
     showToggle($("fullscreen"), "fullscreen", false);
     $("fullscreen").hidden = !document.fullscreenEnabled;
     $("pip").hidden = !document.pictureInPictureEnabled;
-    this.#theme(remembered());
+    const theme = remembered(THEME);
+    this.#theme(THEMES.includes(theme) ? theme : "");
     this.show("call");
   }
 
@@ -96,25 +97,12 @@ export class Layout {
   #nextTheme() {
     const next = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme ?? "") + 1) % THEMES.length];
     this.#theme(next);
-    try {
-      localStorage.setItem(REMEMBERED, next);
-    } catch {
-      // storage is forbidden here: the choice lasts as long as the page
-    }
+    remember(THEME, next);
   }
 
   #theme(theme) {
     if (theme) document.documentElement.dataset.theme = theme;
     else delete document.documentElement.dataset.theme;
     dispatchEvent(new Event("themechange"));
-  }
-}
-
-function remembered() {
-  try {
-    const theme = localStorage.getItem(REMEMBERED);
-    return THEMES.includes(theme) ? theme : "";
-  } catch {
-    return "";
   }
 }

@@ -1,14 +1,16 @@
 // Joins the page: the connection feeds the pictures, the figures, the laboratory and the controls.
 
 import { Actions } from "./actions.js";
-import { judge } from "./badge.js";
+import { Lately, judge } from "./badge.js";
 import { BrowserCamera } from "./browser-camera.js";
+import { Captions } from "./captions.js";
 import { ALL, FEW, Figures } from "./figures.js";
 import { Fit } from "./fit.js";
 import { NONE } from "./format.js";
+import { Giving } from "./giving.js";
 import { Impair } from "./impair.js";
 import { Invite } from "./invite.js";
-import { listen, listShortcuts } from "./keys.js";
+import { Shortcuts } from "./keys.js";
 import { Laboratory } from "./laboratory.js";
 import { Layout } from "./layout.js";
 import { $, fillWords, write } from "./page.js";
@@ -23,7 +25,6 @@ const STILL = 1.5; // seconds without a new picture after which the page says so
 const now = () => performance.now() / 1000;
 
 fillWords();
-listShortcuts($("shortcut-list"));
 
 class Page {
   #view = null;
@@ -32,16 +33,21 @@ class Page {
   #state = null;
   #stats = null;
   #stale = { count: 0, until: 0 };
+  #captions = new Captions();
+  #lately = new Lately();
 
   #stage = new Stage(
     { original: $("original"), decoded: $("decoded") },
     ({ kind, number }) => this.#send({ type: "ack", kind, frame: number }),
-    (shown) => this.#caption(shown),
+    (shown) => {
+      this.#captions.drawn(shown);
+      this.#laboratory.drawn();
+    },
   );
   #laboratory = new Laboratory(
     this.#stage,
     () => viewUrl(location, this.#token, "laboratory"),
-    (picture) => this.#looked(picture),
+    (picture) => (picture ? this.#captions.compared(picture) : this.#captions.name(this.#state?.peer)),
   );
   #fit = new Fit($("original"), () => this.#layout.view !== "call", (small) => this.#send({ type: "small", on: small }));
   #layout = new Layout((view) => {
@@ -50,12 +56,14 @@ class Page {
   });
   #few = new Figures($("strip"), FEW, "strip");
   #all = new Figures($("figures"), ALL, "figure");
-  #camera = new BrowserCamera((sdp) => this.#view.ask({ type: "camera", sdp }, "camera"));
-  #setup = new Setup((wish) => this.#set(wish), {
-    available: this.#camera.available,
-    start: () => this.#camera.start(this.#state.size, this.#state.fps),
-    stop: () => this.#camera.stop(),
-  });
+  #giving = new Giving(
+    new BrowserCamera(
+      (sdp, id) => this.#view.ask({ type: "camera", sdp, id }, "camera"),
+      (why) => this.#giving.ended(why),
+    ),
+    () => this.#state && this.#setup.follow(this.#state),
+  );
+  #setup = new Setup((wish) => this.#set(wish), this.#giving);
   #impair = new Impair((message) => this.#send(message));
   #invite = new Invite();
   #actions = new Actions((message) => this.#send(message), {
@@ -67,15 +75,16 @@ class Page {
   constructor() {
     $("help").addEventListener("click", () => $("shortcuts").showModal());
     addEventListener("hashchange", () => this.#start());
+    addEventListener("pagehide", () => this.#giving.pause()); // also for a page that the browser keeps for going back
     document.addEventListener("visibilitychange", () => this.#seen());
-    listen({
+    const run = {
       swap: () => this.#layout.view === "call" && this.#layout.swap(),
       fullscreen: () => this.#layout.fullscreen(),
       pip: () => this.#layout.pip(),
       camera: () => this.#actions.toggle("camera"),
       microphone: () => this.#actions.toggle("microphone"),
       record: () => this.#actions.toggle("record"),
-      leave: () => (this.#connection === "left" ? this.#start() : this.#leave()),
+      leave: () => (this.#connection === "left" ? this.#start() : this.#askToLeave()),
       laboratory: () => this.#layout.toggle(),
       pause: () => this.#laboratory.pause(),
       mode: () => this.#laboratory.nextMode(),
@@ -83,7 +92,9 @@ class Page {
       worse: () => this.#setup.step(-1),
       better: () => this.#setup.step(1),
       help: () => $("shortcuts").showModal(),
-    });
+    };
+    new Shortcuts(run, [$("keys"), $("keys-too")], $("shortcut-list"));
+    $("leaving").addEventListener("close", () => $("leaving").returnValue === "leave" && this.#leave());
     setInterval(() => this.#tick(), TICK);
     this.#start();
   }
@@ -91,6 +102,7 @@ class Page {
   // Connect with the token in the address; also when a new link is pasted over the old one.
   #start() {
     this.#view?.close();
+    this.#giving.pause();
     this.#actions.left(false);
     this.#token = location.hash.slice(1);
     this.#state = null;
@@ -126,8 +138,8 @@ class Page {
 
   #follow(state) {
     if (this.#state?.peer !== state.peer) this.#stage.reset();
-    if (this.#state?.source_spec === BROWSER && state.source_spec !== BROWSER) this.#camera.stop();
     this.#state = state;
+    this.#giving.follow(state);
     this.#stage.paired = this.#laboratory.paired = state.peer !== "remote";
     this.#show(text.CONNECTION[state.state] ? state.state : "connecting");
     this.#notice(state.source_note ?? "");
@@ -137,29 +149,7 @@ class Page {
     this.#impair.follow(state);
     this.#invite.show(location, state.base, this.#token);
     this.#facts(state);
-    if (!this.#laboratory.looking) this.#name();
-  }
-
-  #name() {
-    const names = text.PICTURES[this.#state?.peer === "remote" ? "remote" : "loopback"];
-    for (const side of ["original", "decoded"]) {
-      write($(`${side}-title`), names[side][0]);
-      write($(`${side}-where`), names[side][1]);
-      $(side).setAttribute("aria-label", names[side].join(", "));
-    }
-    write($("pictures-note"), names.note);
-  }
-
-  // The viewer shows a picture of the comparison, or the live ones again.
-  #looked(picture) {
-    if (!picture) {
-      this.#name();
-      return;
-    }
-    write($("original-title"), text.PICTURES.loopback.original[0]);
-    write($("decoded-title"), text.shortName(picture.name));
-    write($("original-facts"), text.frameOf(picture.frame));
-    write($("decoded-facts"), text.EQUAL.looked(picture));
+    if (!this.#laboratory.looking) this.#captions.name(state.peer);
   }
 
   #measure(stats) {
@@ -172,23 +162,33 @@ class Page {
     this.#few.show(sent, received, shown);
     this.#all.show(sent, received, shown);
     this.#laboratory.measure(stats, shown);
-    if (this.#state) this.#invite.check(this.#state, stats, { hostname: location.hostname, secure: isSecureContext });
-    const { picture, fault, tone } = judge(sent, received, this.#state?.fps ?? 0);
+    const here = { hostname: location.hostname, secure: isSecureContext, still: this.#stale.until > now() };
+    if (this.#state) this.#invite.check(this.#state, stats, here);
+    const { peer, source, size, fps = 0, codec } = this.#state ?? {};
+    const lately = this.#lately.take(stats, [peer, source, size, fps, codec].join(), now());
+    const { picture, fault, tone } = judge(sent, lately, fps);
     $("badge").dataset.tone = tone;
     const words = [text.BADGE.picture[picture] ?? text.BADGE.unknown, text.BADGE.faults[fault]];
     write($("badge"), words.filter(Boolean).join(", "));
   }
 
   #lose() {
+    this.#giving.pause();
     this.#show("gone");
     this.#quiet();
+  }
+
+  // A key is pressed, or heard by a dictation, more easily than a button.
+  #askToLeave() {
+    $("leaving").returnValue = "";
+    $("leaving").showModal();
   }
 
   #leave() {
     if (this.#connection === "left") return;
     this.#send({ type: "leave" });
     this.#view?.close();
-    this.#camera.stop();
+    this.#giving.leave();
     this.#show("left");
     this.#actions.left(true);
     this.#laboratory.show(false);
@@ -202,6 +202,7 @@ class Page {
     this.#few.show({}, {}, null);
     this.#all.show({}, {}, null);
     this.#laboratory.gap();
+    this.#lately.reset();
   }
 
   #send(message) {
@@ -243,17 +244,6 @@ class Page {
     return remote?.camera === false ? text.THEIR_CAMERA_OFF : null;
   }
 
-  #caption({ original, decoded }) {
-    const { codec, quality } = this.#stats?.sent ?? {};
-    const there = this.#state?.peer === "remote" ? [this.#stats?.received.codec] : [text.codedAs(codec, quality)];
-    if (this.#state?.remote?.microphone === false) there.push(text.MUTED);
-    const how = there.join(" · ");
-    if (original) write($("original-facts"), `${text.frameFacts(original)} · ${text.UNCODED}`);
-    if (decoded) write($("decoded-facts"), `${text.frameFacts(decoded)}${codec ? ` · ${how}` : ""}`);
-    if (decoded) $("viewer").style.setProperty("--aspect", `${decoded.width} / ${decoded.height}`);
-    this.#laboratory.drawn();
-  }
-
   #facts({ info, source, size, fps, version }) {
     write($("fact-model"), info?.model ?? NONE);
     write($("fact-device"), info ? text.runsOn(info) : NONE);
@@ -270,6 +260,7 @@ class Page {
   }
 
   #problem(name) {
+    this.#giving.leave();
     [$("problem-title").textContent, $("problem-why").textContent] = text.PROBLEMS[name];
     $("call").hidden = true;
     $("problem").hidden = false;
@@ -283,6 +274,7 @@ class Page {
 
   #tick() {
     if (document.hidden) return;
+    this.#captions.tell(this.#state, this.#stats);
     this.#overlays();
     this.#laboratory.tick();
   }

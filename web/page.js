@@ -66,6 +66,23 @@ export class Choice {
   }
 }
 
+// What this browser keeps for the page, or null.
+export function remembered(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+export function remember(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // storage is forbidden here: the choice lasts as long as the page
+  }
+}
+
 // Save a file from the page.
 export function save(blob, fileName) {
   const link = document.createElement("a");

@@ -8,20 +8,21 @@ const SIZES = [[320, 240], [640, 360], [640, 480], [960, 540], [1280, 720]];
 const RATES = [10, 15, 24, 30, 60];
 const FILE = "file";
 export const BROWSER = "browser";
+const ELSEWHERE = "elsewhere"; // shown where a browser's camera is the source and this page's is not running
 const MEGA = 1e6;
 
 export class Setup {
   #send;
-  #browser;
+  #giving;
   #state = null;
   #quality;
   #codec;
   #mode;
 
-  // send(wish) to the server; browser: {available, start(), stop()} gives it this browser's camera.
-  constructor(send, browser) {
+  // send(wish) to the server; giving: this browser's camera for it, see giving.js.
+  constructor(send, giving) {
     this.#send = send;
-    this.#browser = browser;
+    this.#giving = giving;
     this.#quality = new QualityControl($("quality"), $("quality-number"), (quality) => send({ quality }));
     this.#codec = new CodecControl($("codec"), $("codec-note"), (codec) => send({ codec }));
     this.#mode = new Choice($("rate-mode"), (mode) => this.#rateBy(mode));
@@ -48,7 +49,7 @@ export class Setup {
     $("by-bitrate").hidden = mode !== "bitrate";
     $("by-quality").hidden = mode !== "quality";
     if (state.bitrate && document.activeElement !== $("bitrate")) $("bitrate").value = (state.bitrate / MEGA).toFixed(1);
-    write($("source-note"), "");
+    write($("source-note"), this.#giving.starting ? SOURCES.asking : this.#giving.note);
   }
 
   step(by) {
@@ -64,39 +65,32 @@ export class Setup {
     if (this.#state) this.follow(this.#state);
   }
 
-  #showSources({ sources, source_spec: spec }) {
+  #showSources({ sources, source_spec: spec, browser_camera: taken }) {
     $("setup").hidden = sources === undefined;
     if (sources === undefined) return;
     const known = sources.map((one) => [one, sourceName(one)]);
-    if (this.#browser.available) known.push([BROWSER, SOURCES.browser]);
+    if (this.#giving.available) known.push([BROWSER, SOURCES.browser]);
     known.push([FILE, SOURCES.file]);
-    const isFile = !known.some(([value]) => value === spec);
+    const isFile = spec !== BROWSER && !known.some(([value]) => value === spec);
     const opened = !$("file-form").hidden && document.activeElement?.form === $("file-form");
-    choose($("source"), known, isFile || opened ? FILE : spec);
+    if (this.#giving.starting) choose($("source"), known, BROWSER);
+    else if (spec === BROWSER && !this.#giving.on && !opened) {
+      // A choice of its own, so that choosing this browser's camera is a change, and starts it again.
+      choose($("source"), known, ELSEWHERE, taken?.live ? SOURCES.elsewhere : SOURCES.stopped);
+    } else choose($("source"), known, isFile || opened ? FILE : spec);
     $("file-form").hidden = !isFile && !opened;
     if (isFile && document.activeElement !== $("file")) $("file").value = spec ?? "";
   }
 
-  async #choose(source) {
+  #choose(source) {
     $("file-form").hidden = source !== FILE;
-    if (source === FILE) {
-      $("file").focus();
-      return;
-    }
-    if (source !== BROWSER) this.#browser.stop();
-    if (source !== BROWSER) this.#wantSource(source);
-    else {
-      write($("source-note"), SOURCES.asking);
-      try {
-        await this.#browser.start();
-      } catch (error) {
-        this.giveUp();
-        write($("source-note"), SOURCES.refused(error.name, error.message));
-      }
-    }
+    if (source === FILE) $("file").focus();
+    else if (source === BROWSER) this.#giving.start(this.#state);
+    else if (source !== ELSEWHERE) this.#wantSource(source);
   }
 
   #wantSource(source) {
+    this.#giving.cancel();
     write($("source-note"), SOURCES.opening(sourceName(source)));
     this.#send({ source });
   }

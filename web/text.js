@@ -56,7 +56,7 @@ export const SHORTCUTS = {
   camera: "camera on or off",
   microphone: "microphone on or off",
   record: "record the call",
-  leave: "leave the call",
+  leave: "leave the call, after a question",
   laboratory: "call or laboratory",
   pause: "hold pictures and charts (laboratory)",
   mode: "split, side by side, difference (laboratory)",
@@ -203,6 +203,16 @@ export const SOURCES = {
   file: "File on the server …",
   asking: "Asking for the camera",
   opening: (name) => `Opening ${name}`,
+  elsewhere: "Another page's camera",
+  stopped: "A browser's camera, stopped",
+};
+
+// This page's camera as the source: why it does not run.
+export const GIVING = {
+  another: "Another page gives its camera now; this browser's is off.",
+  again: "This browser's camera has stopped, and the browser would ask again: choose it anew.",
+  unplugged: "This browser's camera has ended: unplugged, or taken away. Choose it again once it is back.",
+  lost: "This browser's camera is off: its connection to the server was lost. Choose it again.",
   refused: (name, message) =>
     ({
       NotAllowedError: "The browser was not allowed to use its camera.",
@@ -220,7 +230,10 @@ export const CHECKS = {
   works: (name) => `Source works: ${name}.`,
   source: (note) => `${note[0].toUpperCase()}${note.slice(1)}.`,
   nothing: "Nothing is captured: choose a source.",
-  browser: "This browser's camera works; the PSNR is against what the server received of it.",
+  off: "The camera is turned off.",
+  still: (name) => `No new picture comes from ${name}: the last one is shown.`,
+  stopped: "No picture comes from the browser's camera any more: the last one is shown. Choose it again under Picture.",
+  browser: "A browser's camera works; the PSNR is against what the server received of it.",
   device: ({ device, dtype, codec }, slowest, fps, late) => {
     const where = device.startsWith("cuda") ? `On the GPU (${device})` : codec.startsWith("rt") ? `No GPU: on the CPU${half(dtype)}` : "On the CPU";
     const pace = slowest > 0 ? `${fixed(slowest, 0)} ms a frame` : "not measured yet";
@@ -239,7 +252,7 @@ export const frameOf = (frame) => `frame ${count(frame)}`;
 // The cards of the comparison: [name, PSNR, bytes, difference to the live frame].
 export const EQUAL = {
   looked: ({ frame, bytes, psnr_db: psnr }) => `${frameOf(frame)} · ${count(bytes)} bytes · ${fixed(psnr, 2)} dB`,
-  least: "Yellow: at its smallest that format still takes more bytes, so it is out of the contest.",
+  least: "“min.”: at its smallest that format still takes more bytes, so it is out of the contest.",
   facts: (frame, size) => `frame ${count(frame)}, ${count(size)} bytes`,
   card: ({ name: codec, bytes, psnr_db: psnr, live }, reference) => {
     if (codec === "original") return ["Original", "", "uncoded", ""];

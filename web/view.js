@@ -52,9 +52,13 @@ export class View extends EventTarget {
     if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
   }
 
-  // Send a message and wait for the server's next one of `type`; rejects on an error, or when the connection is lost.
+  // Send a message and wait for the server's next one of `type`; rejects on an error, or when there is no connection.
   ask(message, type) {
     return new Promise((resolve, reject) => {
+      if (this.#socket?.readyState !== 1) {
+        reject(new Error(GONE));
+        return;
+      }
       const end = (settle, value) => {
         this.removeEventListener("message", answered);
         this.removeEventListener("lost", lost);

@@ -20,6 +20,8 @@ export const WORDS = {
   pip: "Picture in picture",
   record: "Record",
   leave: "Leave",
+  leaveQuestion: "Leave the call?",
+  stay: "Stay",
   again: "Join again",
   split: "Divider between original and decoded",
   // settings
@@ -34,6 +36,7 @@ export const WORDS = {
   byQuality: "quality",
   byBitrate: "bitrate",
   targetBitrate: "Target bitrate, Mbit/s",
+  keys: "Shortcuts of a single key",
   model: "Model",
   runsOn: "Runs on",
   source: "Source",

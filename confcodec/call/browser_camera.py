@@ -2,13 +2,18 @@
 
 The browser sends an ordinary WebRTC video track (VP8 or H.264) at a high bitrate. What is
 coded here, and what the PSNR is against, is the picture that arrived.
+
+One page at a time gives its camera. The state that all pages are told names it, so that
+the page whose camera is not used any more turns it off, whatever the reason.
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 from aiortc import (
@@ -32,12 +37,20 @@ FIRST_PICTURE = 10.0
 """Seconds from the answer to the first picture."""
 _SILENCE = 1.0
 """Seconds without a picture after which the last one is shown again, stale."""
+_MAX_GIVER = 64
+"""Characters of the name that a page gives its camera."""
 
 
 class BrowserCamera:
     """The connection that a browser sends its camera over; opens as many sources as asked."""
 
     def __init__(self) -> None:
+        self.on_changed: Callable[[], None] = lambda: None
+        """Called when what `told` gives has changed."""
+        self._giver: str | None = None
+        """What the page calls the camera that it gives."""
+        self._live = False
+        """Pictures arrive."""
         self._connection: RTCPeerConnection | None = None
         self._reading: asyncio.Task[None] | None = None
         self._changed = threading.Condition()
@@ -47,14 +60,23 @@ class BrowserCamera:
         self._pictures = 0
         self._gone = False
 
-    async def answer(self, offer: object) -> str:
+    def told(self) -> dict[str, object] | None:
+        """What the pages are told: whose camera is taken, and whether pictures come from it."""
+        return None if self._giver is None else {"id": self._giver, "live": self._live}
+
+    async def answer(self, offer: object, giver: object = None) -> str:
         """Take a browser's offer of a video track, untrusted; returns the answer.
 
+        Args:
+            offer: the session description.
+            giver: what the page calls this camera, untrusted.
+
         Raises:
-            PacketError: it offers no video, or not that alone.
+            PacketError: it offers no video, or not that alone; then nothing has changed.
         """
         sdp = _check(offer)
         await self.close()
+        self._giver = giver[:_MAX_GIVER] if isinstance(giver, str) else ""
         with self._changed:
             self._pixels, self._pictures, self._gone = None, 0, False
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -74,17 +96,27 @@ class BrowserCamera:
         """A source of that size; blocks until the first picture is there.
 
         Raises:
-            CaptureError: no picture arrived.
+            CaptureError: no picture arrived, or none comes any more.
         """
         with self._changed:
             arrived = self._changed.wait_for(
                 lambda: self._pictures > 0 or self._gone, FIRST_PICTURE
             )
-        if not arrived or self._pixels is None:
+            gone, self._gone = self._gone, self._gone or not arrived
+        if gone:
+            raise CaptureError(
+                "the browser's camera has stopped; choose it again in its page"
+            )
+        if not arrived:
             raise CaptureError(
                 "no picture of the browser's camera arrived; is UDP to it blocked?"
             )
         return BrowserSource(self, size, fps)
+
+    async def drop(self, giver: object) -> None:
+        """End the connection, if it is still that page's."""
+        if self._giver is not None and self._giver == giver:
+            await self.close()
 
     async def close(self) -> None:
         """End the connection; sources go on with the last picture."""
@@ -96,6 +128,9 @@ class BrowserCamera:
         if connection:
             await connection.close()
         self._end()
+        if self._giver is not None:
+            self._giver = None
+            self.on_changed()
 
     def wait(self, after: int, seconds: float) -> tuple[int, Pixels | None, float]:
         """(count, picture, its time) once there is one after number `after`, or time is up."""
@@ -112,22 +147,37 @@ class BrowserCamera:
     async def _read(self, track: MediaStreamTrack) -> None:
         try:
             while True:
-                frame = await track.recv()
+                frame = await self._next(track)
                 if isinstance(frame, VideoFrame):
                     pixels = await asyncio.to_thread(_rgb, frame)
                     with self._changed:
                         self._pixels, self._time = pixels, time.monotonic()
                         self._pictures += 1
                         self._changed.notify_all()
+                    self._tell(live=True)
         except MediaStreamError:
             logger.info("the browser's camera has ended")
         finally:
             self._end()
 
+    async def _next(self, track: MediaStreamTrack) -> object:
+        """What comes next, however long it takes; a silence is told."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SILENCE):
+                    return await track.recv()
+            self._tell(live=False)
+
+    def _tell(self, *, live: bool) -> None:
+        if live != self._live:
+            self._live = live
+            self.on_changed()
+
     def _end(self) -> None:
         with self._changed:
             self._gone = True
             self._changed.notify_all()
+        self._tell(live=False)
 
 
 class BrowserSource:

@@ -26,6 +26,9 @@ from confcodec.errors import CaptureError, ConfcodecError
 from confcodec.media.capture import Source, open_source
 from confcodec.wire.feedback import VERSION, Hello, MediaState
 
+Opener = Callable[[str, tuple[int, int], float], Source]
+"""Opens a source by its name, in a size and at a rate."""
+
 
 class Endpoint:
     """Captures, encodes and decodes for whichever peer is there."""
@@ -63,6 +66,10 @@ class Endpoint:
         self.network = ImpairedNetwork(phases=options.net)
         self._capture_pool = ThreadPoolExecutor(1, thread_name_prefix="capture")
         self._captured = 0
+        self._opener: Opener = open_source
+        """Opened the present source."""
+        self._choosing = asyncio.Lock()
+        """Held while one source takes the place of another: two at once would leave one open."""
         self._steady = asyncio.Event()
         """Clear while one source takes the place of another."""
         self._steady.set()
@@ -144,25 +151,15 @@ class Endpoint:
         spec: str,
         size: tuple[int, int],
         fps: float,
-        opener: Callable[[str, tuple[int, int], float], Source] = open_source,
+        opener: Opener = open_source,
     ) -> None:
         """Capture from elsewhere, in another size or at another rate, from now on.
 
         Raises:
             ConfcodecError: it cannot be opened; then the old source goes on.
         """
-        old, before = self.source, self.options
-        if old is None:
-            raise ConfcodecError("this side sends no pictures")
-        self._steady.clear()
-        old.close()  # first: one camera cannot be open twice
-        try:
-            await self._open(replace(before, source=spec, size=size, fps=fps), opener)
-        except ConfcodecError:
-            await self._open_again(before)
-            raise
-        finally:
-            self._steady.set()
+        async with self._choosing:
+            await self._take_over(spec, size, fps, opener)
         await self._settled.wait()
         await self._encoder.load(self.settings.codec, size)
 
@@ -211,21 +208,46 @@ class Endpoint:
         codec, options = self.settings.codec if self.source else None, self.options
         return Hello(VERSION, codec, options.size, options.fps)
 
+    async def _take_over(
+        self,
+        spec: str,
+        size: tuple[int, int],
+        fps: float,
+        opener: Opener,
+    ) -> None:
+        old, before, opened_by = self.source, self.options, self._opener
+        if old is None:
+            raise ConfcodecError("this side sends no pictures")
+        self._steady.clear()
+        old.close()  # first: one camera cannot be open twice
+        try:
+            await self._open(replace(before, source=spec, size=size, fps=fps), opener)
+        except ConfcodecError:
+            await self._open_again(before, opened_by)
+            raise
+        finally:
+            self._steady.set()
+
     async def _open(
         self,
         options: CallOptions,
-        opener: Callable[[str, tuple[int, int], float], Source],
+        opener: Opener,
     ) -> None:
         assert options.source is not None
         self.source = await asyncio.to_thread(
             opener, options.source, options.size, options.fps
         )
         self.options, self.settings.fps = options, options.fps
+        self._opener = opener
 
-    async def _open_again(self, options: CallOptions) -> None:
+    async def _open_again(
+        self,
+        options: CallOptions,
+        opener: Opener,
+    ) -> None:
         """After a failed choice: the source of before, or else the demo."""
         try:
-            await self._open(options, open_source)
+            await self._open(options, opener)
         except ConfcodecError:
             await self._open(replace(options, source="demo"), open_source)
 

@@ -99,6 +99,7 @@ class Host:
         self.began = time.monotonic()
         self.endpoint.on_captured = self._captured
         self.endpoint.on_loaded = self._tell_state
+        self.browser.on_changed = self._tell_state
         self.endpoint.sound.on_heard = self.recorder.heard
         self.recorder.on_changed = self._tell_state
 

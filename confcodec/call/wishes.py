@@ -5,7 +5,8 @@ page -> server  {"type": "set", "camera": bool}, {"type": "set", "source": name}
                 {"type": "record", "on": bool}, {"type": "leave"},
                 {"type": "impair", "loss": 0..1, "burst": packets, "delay": s, "jitter": s,
                  "rate": bits/s or null}
-                {"type": "camera", "sdp": offer of this browser's camera}
+                {"type": "camera", "sdp": offer of this browser's camera,
+                 "id": what the page calls it; the state says whose is taken}
 server -> page  {"type": "camera", "sdp": answer}
 """
 
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit
 
 from confcodec.call.rooms import REMOTE
 from confcodec.codec.frame import check_size
+from confcodec.errors import ConfcodecError
 from confcodec.media.camera import cameras
 from confcodec.media.capture import open_source
 from confcodec.wire.emulator import CLEAN, Impairment
@@ -46,6 +48,7 @@ def extra_state(host: Host) -> dict[str, object]:
         "camera": endpoint.settings.camera,
         "sources": listed if endpoint.source else [],
         "source_spec": _spec(host),
+        "browser_camera": host.browser.told(),
         "recording": {
             "on": recorder.on,
             "files": [
@@ -105,9 +108,14 @@ async def wish(host: Host, page: Page, message: Mapping[str, object]) -> None:
         case {"type": "record", "on": bool(on)}:
             await _record(host, on=on)
         case {"type": "camera", "sdp": str(offer)}:
-            answer = await host.browser.answer(offer)
+            giver = message.get("id")
+            answer = await host.browser.answer(offer, giver)
             page.text(json.dumps({"type": "camera", "sdp": answer}))
-            await endpoint.choose_source(BROWSER, size, fps, host.browser.open)
+            try:
+                await endpoint.choose_source(BROWSER, size, fps, host.browser.open)
+            except ConfcodecError:
+                await host.browser.drop(giver)  # which is how its page knows
+                raise
         case {"type": "impair", **fields}:
             endpoint.network.impairment = _impairment(fields)
         case {"type": "leave"}:

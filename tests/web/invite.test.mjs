@@ -21,6 +21,17 @@ test("a missing camera is told, with what is shown instead", () => {
   assert.ok(words({ source: null })[0].startsWith("bad: Nothing is captured"));
 });
 
+test("the check says that a source works only while new pictures come from it", () => {
+  const browser = { source: "browser camera", source_spec: "browser" };
+  assert.ok(words({ ...browser, browser_camera: { id: "x", live: true } })[0].startsWith("good: A browser's camera works"));
+  for (const taken of [{ id: "x", live: false }, null]) {
+    assert.ok(words({ ...browser, browser_camera: taken })[0].startsWith("bad: No picture comes from the browser's camera"));
+  }
+  assert.ok(words({ source: "/dev/video0" }, { ...HERE, still: true })[0].startsWith("bad: No new picture comes from /dev/video0"));
+  assert.ok(words({ source: "/dev/video0" })[0].startsWith("good: Source works"));
+  assert.equal(words({ camera: false })[0], "wait: The camera is turned off.");
+});
+
 test("a link that works here alone is told apart from one for others", () => {
   assert.ok(words({}).some((one) => one.includes("this machine only")));
   assert.ok(words({}, { hostname: "10.0.0.7", secure: true }).some((one) => one.includes("reach 10.0.0.7")));

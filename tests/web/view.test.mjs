@@ -53,6 +53,11 @@ test("the address carries the token in the query and speaks WebSocket", () => {
   assert.equal(viewUrl(new URL("https://host/r/ours#T"), "T"), "wss://host/view?token=T&room=ours");
 });
 
+test("a question without a connection is refused at once", async (t) => {
+  const { view } = connect(t);
+  await assert.rejects(view.ask({ type: "camera", sdp: "offer" }, "camera"), /connection was lost/);
+});
+
 test("an answer settles the question, an error or a lost connection ends it", async (t) => {
   const { view, sockets } = connect(t);
   sockets[0].open();
