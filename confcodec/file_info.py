@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from confcodec.codec.bitstream import MAGIC, unpack
-from confcodec.codec.codec import codec_of
+from confcodec.codec.registry import codec_of
 from confcodec.errors import BitstreamError
 from confcodec.file_paths import expand
 from confcodec.media.bitstream_file import SUFFIX, BitstreamReader, FileHeader

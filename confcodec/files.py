@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from confcodec.codec.bitstream import MAGIC
-from confcodec.codec.codec import Codec, codec_of
 from confcodec.codec.frame import Pixels, check_size
+from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import psnr
+from confcodec.codec.registry import codec_of
 from confcodec.errors import BitstreamError, CaptureError, ConfcodecError
 from confcodec.file_paths import decoding_plan, encoding_plan
 from confcodec.media.bitstream_file import (
