@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from confcodec.codec.bitstream import MAGIC, unpack
-from confcodec.codec.codec import codec_of
+from confcodec.codec.registry import codec_of
 from confcodec.errors import BitstreamError, ConfcodecError
 from confcodec.file_paths import check_input, expand
 from confcodec.file_pipes import STANDARD, standard_input

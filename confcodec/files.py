@@ -15,9 +15,10 @@ from PIL import Image
 from rich.markup import escape
 
 from confcodec.codec.bitstream import MAGIC
-from confcodec.codec.codec import Codec, codec_of
 from confcodec.codec.frame import Pixels, check_size
+from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import psnr
+from confcodec.codec.registry import codec_of
 from confcodec.errors import BitstreamError, CaptureError, ConfcodecError
 from confcodec.file_batch import (
     batch_targets,

@@ -10,8 +10,9 @@ import torch
 from confcodec.call.coder import Coder
 from confcodec.codec import auto
 from confcodec.codec.auto import keeps_up, load_auto
-from confcodec.codec.codec import Codec, _model_names, codec_of
 from confcodec.codec.device import Device, choose_device
+from confcodec.codec.interface import Codec
+from confcodec.codec.registry import _model_names, codec_of
 from confcodec.codec.rt import RtModel
 from confcodec.codec.weights import save_weights
 from tests.conftest import TINY, flat_tables, picture
@@ -20,7 +21,7 @@ from tests.conftest import TINY, flat_tables, picture
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where weights are looked for, with `rt` alone."""
-    for module in ("codec", "weights"):
+    for module in ("registry", "weights"):
         name = f"confcodec.codec.{module}.share_path"
         monkeypatch.setattr(name, lambda _: tmp_path)
     install("rt", tmp_path)
@@ -113,7 +114,7 @@ async def test_a_coder_codes_with_the_codec_that_it_has_chosen(
     give_time(monkeypatch, 100.0, 2)
     coder = Coder("encode", "cpu-fp32", 1)
     try:
-        assert await coder.choose((64, 48), 30) == "rt-s"
+        assert await coder.choose("auto", (64, 48), 30) == "rt-s"
         async with asyncio.timeout(30):
             coded = await coder.encode("rt-s", picture(48, 64), 30)
         assert codec_of(coded.bitstream) == "rt-s"

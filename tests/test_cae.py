@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from confcodec.codec.cae import STRIDE, CaeConfig, CaeModel
 from confcodec.codec.cae_codec import CaeCodec
 from confcodec.codec.cae_weights import load_cae_weights
-from confcodec.codec.codec import _model_names, codec_of, installed_codecs
 from confcodec.codec.device import choose_device
 from confcodec.codec.metrics import psnr
+from confcodec.codec.registry import _model_names, codec_of, installed_codecs
 from confcodec.codec.rt import to_model, to_pixels
 from confcodec.errors import BitstreamError, WeightsError
 from tests.conftest import picture, save_cae, some_spreads
@@ -206,7 +206,7 @@ def test_a_bitstream_names_its_codec_where_the_weights_are(
 ) -> None:
     bitstream = codec.encode(picture(32, 32), 20)
     assert codec_of(bitstream) == "rt", "the default, where nobody knows the model"
-    monkeypatch.setattr("confcodec.codec.codec.share_path", lambda _: weights.parent)
+    monkeypatch.setattr("confcodec.codec.registry.share_path", lambda _: weights.parent)
     _model_names.cache_clear()
     assert codec_of(bitstream) == "cae"
     assert "cae" in installed_codecs()

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from confcodec.codec.classic import VARIANTS, load_classic
-from confcodec.codec.codec import Codec, codec_of, installed_codecs
+from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import psnr
+from confcodec.codec.registry import codec_of, installed_codecs
 from confcodec.errors import BitstreamError, ConfcodecError
 from tests.conftest import picture
 

@@ -9,7 +9,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from confcodec.codec.codec import codec_of
 from confcodec.codec.equal_bytes import (
     MAX_ENCODES,
     TOLERANCE,
@@ -18,6 +17,7 @@ from confcodec.codec.equal_bytes import (
     search,
 )
 from confcodec.codec.metrics import psnr
+from confcodec.codec.registry import codec_of
 from confcodec.media.demo import open_demo
 
 PICTURE = open_demo((640, 480), 30).read().pixels

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from confcodec.cli import main
-from confcodec.codec.codec import Codec
 from confcodec.codec.frame import Pixels
+from confcodec.codec.interface import Codec
 from confcodec.errors import ConfcodecError
 from confcodec.lab import evaluation
 from confcodec.lab.curves import bd_rate, groups_of, psnr_at, share_above

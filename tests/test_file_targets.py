@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from confcodec.cli import main
-from confcodec.codec.codec import Codec
+from confcodec.codec.interface import Codec
 from confcodec.errors import CaptureError
 from confcodec.file_targets import Targets
 from confcodec.media.bitstream_file import BitstreamWriter, FileHeader

@@ -12,8 +12,8 @@ from PIL import Image
 
 from confcodec.cli import main
 from confcodec.codec.cae import CaeConfig, CaeModel
-from confcodec.codec.codec import Codec
 from confcodec.codec.frame import Pixels
+from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import psnr
 from confcodec.errors import BitstreamError, CaptureError
 from confcodec.file_paths import decoding_plan, encoding_plan, expand

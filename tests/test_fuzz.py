@@ -15,7 +15,7 @@ import pytest
 
 from confcodec.codec.bitstream import pack, slice_count, unpack
 from confcodec.codec.cae import CaeConfig, CaeModel
-from confcodec.codec.codec import Codec
+from confcodec.codec.interface import Codec
 from confcodec.errors import BitstreamError
 from tests.conftest import picture, save_cae
 

@@ -17,9 +17,9 @@ from confcodec.call.coder import Coded
 from confcodec.call.host import Host
 from confcodec.call.options import CallOptions
 from confcodec.call.server import listening, make_app
-from confcodec.codec.codec import Codec
 from confcodec.codec.equal_bytes import TOLERANCE
 from confcodec.codec.frame import Frame, Pixels
+from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import psnr
 from confcodec.media.demo import open_demo
 from tests.waiting import PATIENCE

@@ -18,8 +18,8 @@ from confcodec.call.peer import Peer
 from confcodec.call.receiver import ReceivedFrame, Receiver
 from confcodec.call.send_settings import SendSettings
 from confcodec.call.sender import Sender
-from confcodec.codec.codec import Codec
 from confcodec.codec.frame import Frame
+from confcodec.codec.interface import Codec
 from confcodec.errors import BitstreamError
 from confcodec.wire import packets
 from confcodec.wire.feedback import VERSION, Hello, Ready, pack

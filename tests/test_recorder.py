@@ -11,8 +11,8 @@ from confcodec.call.coder import Decoded
 from confcodec.call.receiver import ReceivedFrame
 from confcodec.call.recorder import MAX_WAITING, Recorder
 from confcodec.call.views import jpeg_of
-from confcodec.codec.codec import Codec
 from confcodec.codec.frame import Frame
+from confcodec.codec.interface import Codec
 from confcodec.errors import CaptureError, ConfcodecError
 from confcodec.media.bitstream_file import BitstreamReader
 from tests.conftest import picture

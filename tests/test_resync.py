@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from confcodec.codec.bitstream import Header, pack
-from confcodec.codec.codec import Codec
+from confcodec.codec.interface import Codec
 from confcodec.media import resync
 from confcodec.media.bitstream_file import (
     BitstreamReader,

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from confcodec.codec.bands import to_bands
 from confcodec.codec.bitstream import Header, unpack
-from confcodec.codec.codec import Codec, codec_of
 from confcodec.codec.device import choose_device
+from confcodec.codec.interface import Codec
 from confcodec.codec.latents import LatentCoder
 from confcodec.codec.metrics import psnr
+from confcodec.codec.registry import codec_of
 from confcodec.codec.rt import to_model
 from confcodec.codec.rt_codec import RtCodec, load_rt
 from confcodec.codec.weights import load_weights

@@ -24,6 +24,8 @@ def start_child(options: CallOptions, sink: str) -> subprocess.Popen[bytes]:
     arguments = ["call", FROM_PARENT, "--receive-only", "--codec", options.codec]
     arguments += ["--size", f"{options.size[0]}x{options.size[1]}", "--sink", sink]
     arguments += ["--device", options.device, "--threads", str(options.codec_threads)]
+    for codec in options.also:
+        arguments += ["--also-codec", codec]
     arguments += ["--stock"] if options.mode == "stock" else []
     return subprocess.Popen(
         [sys.executable, "-m", "confcodec", *arguments],

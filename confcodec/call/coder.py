@@ -3,16 +3,25 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from confcodec.codec.codec import CODECS, Codec, CodecInfo, codec_of
 from confcodec.codec.frame import Pixels, check_size
+from confcodec.codec.interface import Codec, CodecInfo
 from confcodec.codec.metrics import psnr
+from confcodec.codec.registry import (
+    AUTO,
+    CODECS,
+    codec_of,
+    is_known,
+    is_reference,
+    learn,
+)
 from confcodec.errors import BitstreamError, ConfcodecError
 from confcodec.media.scale import double, halve
 
@@ -71,13 +80,16 @@ class Coder:
         self._warm_sizes: set[tuple[str, tuple[int, int]]] = set()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=role)
 
-    async def choose(self, size: tuple[int, int], fps: float) -> str:
-        """Load the learned codec that keeps up here with such frames, and name it.
+    async def choose(self, asked: str, size: tuple[int, int], fps: float) -> str:
+        """Name the codec that was asked for by name, by reference or as `auto`.
+
+        The codecs of others that this process was given are known from then on.
 
         Raises:
-            ConfcodecError: no such device, or no learned codec here.
+            ConfcodecError: one of those cannot be used; or for `auto` no such device, or no
+                learned codec here.
         """
-        return await self._run(lambda: self._choose(size, fps))
+        return await self._run(lambda: self._choose(asked, size, fps))
 
     async def load(self, name: str, size: tuple[int, int]) -> CodecInfo:
         """Load a codec and code one frame of (width, height) once, so that no later one waits.
@@ -86,6 +98,16 @@ class Coder:
             ConfcodecError: no such codec, device or frame size, or unusable weights.
         """
         return await self._run(lambda: self._warm(name, size))
+
+    async def load_theirs(
+        self, name: str, reference: str | None, size: tuple[int, int]
+    ) -> CodecInfo:
+        """The same for what the other side says it sends, untrusted: only a codec known here.
+
+        Raises:
+            ConfcodecError: besides, it is not known here.
+        """
+        return await self._run(lambda: self._warm(_known(name, reference), size))
 
     async def encode(
         self, name: str, pixels: Pixels, quality: int, *, halved: bool = False
@@ -129,27 +151,27 @@ class Coder:
 
     def _codec(self, name: str) -> Codec:
         if name not in self._codecs:
-            try:
+            with _refusals():
                 codec = Codec.load(name, self._device, threads=self._threads)
-            except ValueError as error:
-                raise ConfcodecError(str(error)) from error
             self._codecs[name] = codec
         return self._codecs[name]
 
-    def _choose(self, size: tuple[int, int], fps: float) -> str:
+    def _choose(self, asked: str, size: tuple[int, int], fps: float) -> str:
+        learn()
+        if asked in CODECS:
+            return asked
+        if asked != AUTO:
+            codec = self._codec(asked)
+            return self._codecs.setdefault(codec.info.codec, codec).info.codec
         from confcodec.codec.auto import load_auto  # with it comes torch, a second
 
-        try:
+        with _refusals():
             codec = load_auto(self._device, threads=self._threads, size=size, fps=fps)
-        except ValueError as error:
-            raise ConfcodecError(str(error)) from error
         return self._codecs.setdefault(codec.info.codec, codec).info.codec
 
     def _warm(self, name: str, size: tuple[int, int]) -> CodecInfo:
-        try:
+        with _refusals():
             check_size(*size)
-        except ValueError as error:
-            raise ConfcodecError(str(error)) from error
         codec = self._codec(name)
         if (name, size) in self._warm_sizes:
             return codec.info
@@ -199,14 +221,27 @@ def _doubled(pixels: Pixels) -> Pixels:
     return double(pixels)
 
 
-def known_codec(name: str) -> str:
-    """Give back an untrusted codec name if it is one of ours.
+def _known(name: str, reference: str | None) -> str:
+    """Give back the name of a codec, untrusted, if it is known here.
 
     Raises:
         BitstreamError: it is not.
     """
-    if name not in CODECS:
+    learn()
+    if is_known(name):
+        return name
+    if reference and is_reference(reference):
         raise BitstreamError(
-            f"the other side sends {name!r}, a codec this release lacks"
+            f"the other side sends {name!r} ({reference}), a codec that is not known here; "
+            f"if you have it and trust it, start with --also-codec {reference}"
         )
-    return name
+    raise BitstreamError(f"the other side sends {name!r}, a codec this release lacks")
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What was wrong with a name, device or size becomes an error that people read."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfcodecError(str(error)) from error

@@ -23,7 +23,8 @@ from confcodec.call.signalling import read_message
 from confcodec.call.stats import ReceiveStats, SendStats
 from confcodec.call.views import Page, read_ack
 from confcodec.call.wishes import extra_state, wish
-from confcodec.codec.codec import check_quality, installed_codecs
+from confcodec.codec.quality import check_quality
+from confcodec.codec.registry import installed_codecs
 from confcodec.errors import ConfcodecError
 
 if TYPE_CHECKING:

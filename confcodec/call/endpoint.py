@@ -20,8 +20,9 @@ from confcodec.call.send_settings import SendSettings
 from confcodec.call.sender import Sender
 from confcodec.call.sharing import SharedEncoder
 from confcodec.call.sound import Sound, SoundLink, SoundTrack
-from confcodec.codec.codec import AUTO, CodecInfo
 from confcodec.codec.frame import Frame
+from confcodec.codec.interface import CodecInfo
+from confcodec.codec.registry import reference_of
 from confcodec.errors import CaptureError, ConfcodecError
 from confcodec.media.capture import Source, open_source
 from confcodec.wire.feedback import VERSION, Hello, MediaState
@@ -194,9 +195,9 @@ class Endpoint:
         """Load and warm the codec, while others already look for each other."""
         coder = self._encoder if self.source else self.decoder
         settings, size = self.settings, self.options.size
-        if settings.codec == AUTO:
-            chosen = await coder.choose(size, settings.fps)
-            settings.codec = chosen if settings.codec == AUTO else settings.codec
+        asked = settings.codec
+        chosen = await coder.choose(asked, size, settings.fps)
+        settings.codec = chosen if settings.codec == asked else settings.codec
         self._settled.set()
         self.info = await coder.load(settings.codec, size)
         self.loaded.set()
@@ -206,7 +207,8 @@ class Endpoint:
         """What to greet a peer with, once it is known."""
         await self._settled.wait()
         codec, options = self.settings.codec if self.source else None, self.options
-        return Hello(VERSION, codec, options.size, options.fps)
+        reference = reference_of(codec) if codec else None
+        return Hello(VERSION, codec, options.size, options.fps, reference)
 
     async def _take_over(
         self,

@@ -3,7 +3,7 @@
 import argparse
 import re
 
-from confcodec.codec.codec import QUALITIES
+from confcodec.codec.quality import QUALITIES
 from confcodec.wire.emulator import Impairment, parse_phases
 from confcodec.wire.rate import LOWEST
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from confcodec.call.codec_options import add_codec_arguments
 from confcodec.call.line_options import (
     DEFAULT_BITRATE,
     add_line_arguments,
@@ -19,8 +20,9 @@ from confcodec.call.reach import (
     add_reach_arguments,
     reach_options,
 )
-from confcodec.codec.codec import AUTO, CHOICES, CODECS, QUALITIES
 from confcodec.codec.frame import check_size
+from confcodec.codec.quality import QUALITIES
+from confcodec.codec.registry import AUTO, CODECS
 from confcodec.cores import usable_cores
 from confcodec.wire.emulator import Impairment
 
@@ -41,6 +43,7 @@ class CallOptions:
     quality: int = DEFAULT_QUALITY
     """In the mode of that name."""
     codec: str = CODECS[0]
+    """As it was named: one of `registry.CHOICES`, or somebody's own."""
     device: str = "auto"
     threads: int | None = None
     """For each of encoder and decoder; None shares out what this process may use."""
@@ -62,6 +65,8 @@ class CallOptions:
     """Bits a second: the most, or in the mode of that name the ones to take."""
     net: tuple[tuple[float, Impairment], ...] = ()
     """Emulated networks, and the second of the call that each begins at."""
+    also: tuple[str, ...] = ()
+    """Codecs of others that may be used besides `codec`, as they were named."""
 
     @property
     def codec_threads(self) -> int:
@@ -154,7 +159,7 @@ def add_call_arguments(
         help=f"window, null, auto, or a video file to write (default {sink})",
     )
     _add_sound(parser)
-    _add_codec(parser, codec)
+    add_codec_arguments(parser, codec)
     add_line_arguments(parser)
     add_device_arguments(parser)
     parser.add_argument(
@@ -201,14 +206,12 @@ def add_file_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
             + (" (.png, or Matroska)" if verb == "decode" else ""),
         )
     if verb == "decode":
-        parser.add_argument(
-            "--png",
-            action="store_true",
-            help="a video as a folder of exact pictures, not as H.264",
-        )
+        png = "a video as a folder of exact pictures, not as H.264"
+        parser.add_argument("--png", action="store_true", help=png)
+        add_codec_arguments(parser)
         add_device_arguments(parser)
     elif verb == "encode":
-        _add_codec(parser, CODECS[0])
+        add_codec_arguments(parser, CODECS[0])
         parser.add_argument(
             "--quality",
             type=parse_quality,
@@ -262,6 +265,7 @@ def call_options(arguments: argparse.Namespace) -> CallOptions:
         mode=mode,
         bitrate=bitrate,
         net=a.net,
+        also=tuple(a.also_codec),
     )
 
 
@@ -283,11 +287,6 @@ def parse_size(text: str) -> tuple[int, int]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return width, height
-
-
-def _add_codec(parser: argparse.ArgumentParser, default: str) -> None:
-    how = "auto: rt, or rt-s where rt is too slow (default %(default)s)"
-    parser.add_argument("--codec", choices=CHOICES, default=default, help=how)
 
 
 def _threads(text: str) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from aiortc import MediaStreamTrack
 
 from confcodec.call.channel import Channel
-from confcodec.call.coder import Coder, known_codec
+from confcodec.call.coder import Coder
 from confcodec.call.lag import LagMeter
 from confcodec.call.receiver import ReceivedFrame, Receiver
 from confcodec.call.sender import Sender
@@ -262,9 +262,10 @@ class Peer:
                     f"the other side speaks protocol {hello.protocol}, this one {VERSION}; "
                     "use the same release on both sides"
                 )
-            await self._decoder.load(known_codec(hello.codec), hello.size)
+            await self._decoder.load_theirs(hello.codec, hello.reference, hello.size)
         except ConfcodecError as error:
             self.trouble = str(error)
+            self.on_media_state()
             logger.warning("cannot decode what the other side sends: %s", error)
         else:
             self._send(Ready(hello.codec))

@@ -54,6 +54,7 @@ class Receiver:
         self._receipts = ReceiptLog()
         self._queue: NewestQueue[tuple[ArrivedFrame, float]] = NewestQueue(DECODE_QUEUE)
         self._last_frame: int | None = None
+        self._trouble = ""
 
     def message(self, message: bytes) -> None:
         """Take a message of the media channel, untrusted."""
@@ -89,7 +90,9 @@ class Receiver:
                 logger.debug("frame %d dropped: %s", frame.number, error)
             except ConfcodecError as error:
                 self.stats.drops.add("no-codec", time.monotonic())
-                logger.debug("frame %d dropped: %s", frame.number, error)
+                if str(error) != self._trouble:  # once, not for each frame
+                    logger.warning("frames are dropped: %s", error)
+                    self._trouble = str(error)
             else:
                 self._show(frame, decoded)
             self._receipts.decoded(time.monotonic() - began, began - arrived)

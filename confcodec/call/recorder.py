@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from confcodec.call.receiver import ReceivedFrame
-from confcodec.codec.codec import codec_of
 from confcodec.codec.frame import Frame, Pixels
+from confcodec.codec.registry import codec_of
 from confcodec.errors import ConfcodecError
 from confcodec.media.bitstream_file import BitstreamWriter, FileHeader
 from confcodec.media.disk import ROOM_TO_START, check_room

@@ -10,7 +10,7 @@ from pathlib import Path
 from confcodec.call.options import CallOptions
 from confcodec.call.rooms import LOOPBACK
 from confcodec.call.stats import SendStats, versions
-from confcodec.codec.codec import CodecInfo
+from confcodec.codec.interface import CodecInfo
 from confcodec.file_targets import Targets, write_small
 from confcodec.printable import printable_values
 

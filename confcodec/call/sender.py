@@ -7,6 +7,7 @@ everything else here on the event loop. The other half is `receiver`.
 
 import asyncio
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -17,8 +18,9 @@ from confcodec.call.newest import NewestQueue
 from confcodec.call.outbox import Outbox
 from confcodec.call.send_settings import FREE_RATE, SendSettings
 from confcodec.call.stats import SendStats, SentFrame
-from confcodec.codec.codec import QUALITIES
 from confcodec.codec.frame import Frame
+from confcodec.codec.quality import QUALITIES
+from confcodec.errors import ConfcodecError
 from confcodec.media.scale import can_halve
 from confcodec.wire.admission import MAX_QUEUE_AGE, Admission
 from confcodec.wire.budget import WHOLE, Budget, Loss
@@ -26,6 +28,8 @@ from confcodec.wire.feedback import ClockSync
 from confcodec.wire.load import Load, Work, work_between
 from confcodec.wire.rate import START, RateController
 from confcodec.wire.receipts import Report
+
+logger = logging.getLogger(__name__)
 
 ENCODE_QUEUE = 3
 """Captured frames that wait for the encoder: enough to bridge a stall of 100 ms."""
@@ -63,6 +67,7 @@ class Sender:
         self._measure_next = -math.inf
         self._busy = False
         self._stopped = False
+        self._trouble = ""
         self._settled = asyncio.Event()
         self._settled.set()
 
@@ -118,7 +123,10 @@ class Sender:
             if reason:
                 self.stats.drops.add(reason, began)
             else:
-                quality = await self._send(frame, quality)
+                try:
+                    quality = await self._send(frame, quality)
+                except ConfcodecError as error:
+                    self._failed(error)
                 now = time.monotonic()
                 work = Work(now - began, began - offered)
                 self._load.encoded(work, quality, now)
@@ -128,6 +136,13 @@ class Sender:
     async def release(self) -> None:
         """Let packets leave at their pace until cancelled."""
         await self._outbox.run()
+
+    def _failed(self, error: ConfcodecError) -> None:
+        """Drop a frame that the codec could not code; said once, not for each frame."""
+        self.stats.drops.add("encoder-failed", time.monotonic())
+        if str(error) != self._trouble:
+            logger.warning("frames are dropped: %s", error)
+            self._trouble = str(error)
 
     def _check_settled(self) -> None:
         if not (self._busy or self._queue or self._admission):

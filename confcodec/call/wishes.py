@@ -57,7 +57,7 @@ def extra_state(host: Host) -> dict[str, object]:
                 if path.exists()
             ],
         },
-        "trouble": recorder.trouble,
+        "trouble": recorder.trouble or (host.peer and host.peer.trouble),
         "impair": True,
         "impairment": asdict(endpoint.network.impairment),
         "base": reachable(host.base),

@@ -2,8 +2,9 @@
 
 import logging
 
-from confcodec.codec.codec import Codec, installed_codecs
 from confcodec.codec.device import choose_device
+from confcodec.codec.interface import Codec
+from confcodec.codec.registry import AUTO, installed_codecs
 from confcodec.cores import usable_cores
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ _MEASURED_SIZE = 640 * 480
 def load_auto(
     device: str = "auto",
     *,
+    name: str = AUTO,
+    weights: None = None,
     threads: int | None = None,
     size: tuple[int, int] = (640, 480),
     fps: float = 30.0,
@@ -40,6 +43,8 @@ def load_auto(
 
     Args:
         device: as of `Codec.load`.
+        name: stands for them all.
+        weights: those that ship.
         threads: CPU threads of the transforms.
         size: width and height of the frames.
         fps: frames a second.

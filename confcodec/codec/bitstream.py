@@ -27,8 +27,9 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from confcodec.codec.codec import QUALITIES
+from confcodec.codec import plugin_bitstream
 from confcodec.codec.frame import check_size
+from confcodec.codec.quality import QUALITIES
 from confcodec.errors import BitstreamError
 
 MAGIC = b"\xcc"
@@ -111,9 +112,11 @@ def join(parts: Sequence[bytes | None]) -> tuple[Header, list[bytes | None]]:
 def whole_bitstream(parts: Sequence[bytes | None]) -> bytes:
     """The bitstream that `split` cut into these parts, all of them there.
 
-    A classical codec has one part, its bitstream.
+    A classical codec has one part, its bitstream; somebody's own has labelled ones.
     """
     first = parts[0] or b""
+    if first[:1] == plugin_bitstream.MAGIC:
+        return plugin_bitstream.pack_together(parts)
     if first[:1] != MAGIC:
         return first
     header, payloads = join(parts)

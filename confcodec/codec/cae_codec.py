@@ -27,10 +27,11 @@ from confcodec.codec.bitstream import (
 )
 from confcodec.codec.cae import STRIDE, CaeModel
 from confcodec.codec.cae_weights import CaeWeights, load_cae_weights
-from confcodec.codec.codec import QUALITIES, Codec, CodecInfo, check_quality
 from confcodec.codec.device import Device, choose_device, keep_memory, use_threads
 from confcodec.codec.entropy import EntropyCoder, SliceDecoder
 from confcodec.codec.frame import Pixels, check_pixels
+from confcodec.codec.interface import Codec, CodecInfo
+from confcodec.codec.quality import QUALITIES, check_quality
 from confcodec.codec.spreads import CLASSES, quantise, spread_rows, sums
 from confcodec.codec.weights import find_weights
 from confcodec.errors import BitstreamError
@@ -183,7 +184,11 @@ class CaeCodec(Codec):
 
 
 def load_cae(
-    device: str = "auto", *, weights: Path | None = None, threads: int | None = None
+    device: str = "auto",
+    *,
+    name: str = "cae",
+    weights: Path | None = None,
+    threads: int | None = None,
 ) -> CaeCodec:
     """Load the weights, choose the device, and code a grey frame to warm up.
 
@@ -192,7 +197,7 @@ def load_cae(
         ValueError: no such device.
     """
     use_threads(threads)
-    path = weights or find_weights("cae")
+    path = weights or find_weights(name)
     codec = CaeCodec(load_cae_weights(path), choose_device(device))
     info = codec.info
     logger.info(

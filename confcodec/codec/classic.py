@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ import PIL
 from PIL import Image, ImageFile
 
 from confcodec.codec.classic_headers import check_avif, check_jpeg2000
-from confcodec.codec.codec import QUALITIES, Codec, CodecInfo, check_quality, codec_of
 from confcodec.codec.frame import (
     MAX_HEIGHT,
     MAX_WIDTH,
@@ -17,6 +17,9 @@ from confcodec.codec.frame import (
     check_pixels,
     check_size,
 )
+from confcodec.codec.interface import Codec, CodecInfo
+from confcodec.codec.quality import QUALITIES, check_quality
+from confcodec.codec.registry import codec_of
 from confcodec.errors import BitstreamError, ConfcodecError
 
 _PILLOW_FORMATS = {"jpeg": "JPEG", "webp": "WEBP"}
@@ -26,8 +29,16 @@ VARIANTS = ("jpeg:420", "avif:4")
 """Settings that only comparisons need: JPEG 4:2:0, and AVIF at libaom's speed 4."""
 
 
-def load_classic(name: str) -> Codec:
+def load_classic(
+    name: str,
+    *,
+    device: str = "cpu",
+    weights: Path | None = None,
+    threads: int | None = None,
+) -> Codec:
     """A codec of another project: jpeg, webp, jpeg2000, avif, or one of `VARIANTS`.
+
+    Device, weights and threads are those of learned codecs; these have none.
 
     Raises:
         ConfcodecError: jpeg2000 or avif where imagecodecs is not installed.

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from confcodec.codec.codec import QUALITIES
+from confcodec.codec.quality import QUALITIES
 
 ANCHORS = 8
 

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from confcodec.codec.bands import BAND, HYPER, STRIDE, checkerboard, compress
 from confcodec.codec.bitstream import Header, slice_count
-from confcodec.codec.codec import QUALITIES
 from confcodec.codec.device import Device
 from confcodec.codec.entropy import (
     EntropyCoder,
@@ -25,6 +24,7 @@ from confcodec.codec.entropy import (
     SliceDecoder,
     SymbolArray,
 )
+from confcodec.codec.quality import QUALITIES
 from confcodec.codec.scales import (
     Z_MAX,
     dead_zone_of,

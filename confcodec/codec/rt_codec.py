@@ -23,11 +23,12 @@ from confcodec.codec.bands import (
     to_bands,
 )
 from confcodec.codec.bitstream import Header, join, pack, split, unpack
-from confcodec.codec.codec import QUALITIES, Codec, CodecInfo, check_quality
 from confcodec.codec.device import Device, choose_device, keep_memory, use_threads
 from confcodec.codec.frame import Pixels, check_pixels
+from confcodec.codec.interface import Codec, CodecInfo
 from confcodec.codec.latents import LatentCoder
 from confcodec.codec.patches import SIDE, from_patches, to_patches
+from confcodec.codec.quality import QUALITIES, check_quality
 from confcodec.codec.rt import RtModel
 from confcodec.codec.weights import Weights, find_weights, load_weights
 from confcodec.errors import BitstreamError

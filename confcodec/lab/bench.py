@@ -10,7 +10,7 @@ import asyncio
 import sys
 
 from confcodec.call.options import CallOptions, add_call_arguments, add_json_argument
-from confcodec.codec.codec import CODECS
+from confcodec.codec.registry import CODECS
 
 DEFAULT_SECONDS = 10.0
 

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from confcodec.call.options import CallOptions
-from confcodec.codec.codec import Codec
 from confcodec.codec.device import DTYPES
 from confcodec.codec.frame import Pixels
+from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import bpp, psnr
 from confcodec.codec.rt_codec import RtCodec
 from confcodec.media.capture import open_source

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from confcodec.codec.codec import Codec
+from confcodec.codec.interface import Codec
 from confcodec.lab.checkpoint import read_checkpoint
 from confcodec.lab.evaluation import measure
 from confcodec.lab.loss import LMBDA_HIGH, LMBDA_LOW

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from confcodec import __version__
-from confcodec.codec.codec import QUALITIES
+from confcodec.codec.quality import QUALITIES
 from confcodec.cores import usable_cores
 from confcodec.errors import ConfcodecError
 from confcodec.file_targets import Targets, write_small
@@ -42,16 +42,16 @@ CLASSIC = ("jpeg", "webp", "jpeg2000", "avif")
 
 def compare(arguments: argparse.Namespace) -> int:
     """Measure all codecs over a folder; print tables, write files."""
-    names = list(dict.fromkeys(arguments.codecs.split(",")))
+    asked = list(dict.fromkeys(arguments.codecs.split(",")))
     qualities = parse_qualities(arguments.qualities)
     settings = _settings(arguments)
     for path in arguments.weights:
-        if path.name.rpartition("-")[0] not in names:
+        if path.name.rpartition("-")[0] not in asked:
             raise ConfcodecError(f"{path} is for none of the codecs {arguments.codecs}")
-    for name in names:
-        codec_info(name, settings)  # a codec that cannot be loaded fails here
+    # A codec that cannot be loaded fails here; somebody's own says what it is called.
+    names = list(dict.fromkeys(codec_info(name, settings).codec for name in asked))
     pictures = readable_paths(arguments.folder, read_codable)
-    rows = _measured(arguments, settings, names, qualities, pictures)
+    rows = _measured(arguments, settings, asked, qualities, pictures)
     curves = curves_of(rows, names)
     # The learned codecs, or the first if there is none, against all others.
     tested = [n for n in names if n.partition(":")[0] not in CLASSIC] or names[:1]

@@ -20,7 +20,7 @@ def _add_measuring(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--codecs",
         default=USUAL,
-        help="comma-separated; jpeg:420 is JPEG 4:2:0, avif:4 AVIF at libaom's "
+        help="comma-separated, your own as package.module:Class; jpeg:420 is JPEG 4:2:0, avif:4 AVIF at libaom's "
         f"speed 4 instead of 8 (default {USUAL})",
     )
     group.add_argument(

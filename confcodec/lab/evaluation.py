@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from confcodec.codec.classic import VARIANTS, load_classic
-from confcodec.codec.codec import CODECS, Codec, CodecInfo
 from confcodec.codec.frame import Pixels, check_size
+from confcodec.codec.interface import Codec, CodecInfo
 from confcodec.codec.metrics import bpp, ms_ssim, psnr
+from confcodec.codec.registry import give, is_known
 from confcodec.errors import ConfcodecError
 from confcodec.media.picture import read_picture
 
@@ -32,7 +33,7 @@ class Row:
     digest: str
     """Of the picture's file, which may move or be renamed."""
     codec: str
-    """One of `CODECS` or of the variants."""
+    """One of `CODECS`, of the variants, or what somebody's own calls itself."""
     model: str
     """Weights with their hash, or the library and its version."""
     device: str
@@ -87,21 +88,17 @@ class Settings:
 
 
 def load_codec(name: str, settings: Settings) -> Codec:
-    """One of `CODECS`, or of the classic variants that only comparisons need.
+    """A codec as `--codecs` names it: `registry.give` says how; or a variant of a classic one.
 
     Raises:
         ConfcodecError: no such codec, device, library or weights.
     """
     if name in VARIANTS:
         return load_classic(name)
-    if name not in CODECS:
-        raise ConfcodecError(
-            f"no codec {name!r}; choose from {', '.join(CODECS + VARIANTS)}"
-        )
     mine = [p for p in settings.weights if p.name.rpartition("-")[0] == name]
     try:
         return Codec.load(
-            name,
+            name if is_known(name) else give(name),
             settings.device,
             weights=mine[0] if mine else None,
             threads=settings.threads,

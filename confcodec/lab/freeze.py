@@ -9,9 +9,9 @@ from rich.progress import track
 
 from confcodec.codec.bands import compress, to_bands
 from confcodec.codec.cae import CaeModel
-from confcodec.codec.codec import QUALITIES
 from confcodec.codec.device import mixed_precision
 from confcodec.codec.entropy import Tables
+from confcodec.codec.quality import QUALITIES
 from confcodec.codec.rt import RtModel, to_model
 from confcodec.codec.scales import ROWS, Z_MAX
 from confcodec.codec.weights import save_weights

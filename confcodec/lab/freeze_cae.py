@@ -16,9 +16,9 @@ from torch import Tensor
 
 from confcodec.codec.cae import CaeModel
 from confcodec.codec.cae_weights import save_cae_weights
-from confcodec.codec.codec import QUALITIES
 from confcodec.codec.device import mixed_precision
 from confcodec.codec.entropy import RowArray, Tables
+from confcodec.codec.quality import QUALITIES
 from confcodec.codec.scales import FIRST_CODED, ROWS, Z_MAX
 from confcodec.codec.spreads import (
     CLASSES,

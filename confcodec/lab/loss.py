@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from confcodec.codec.codec import QUALITIES
+from confcodec.codec.quality import QUALITIES
 from confcodec.codec.rt import RtOutput
 
 LMBDA_LOW = 0.0003

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from confcodec.codec.codec import QUALITIES, Codec
 from confcodec.codec.frame import Pixels
+from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import bpp, psnr
+from confcodec.codec.quality import QUALITIES
 from confcodec.lab.evaluation import Settings, load_codec, read_codable
 from confcodec.printable import printable
 

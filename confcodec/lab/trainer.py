@@ -14,8 +14,8 @@ from rich.console import Console
 from torch import Tensor
 
 from confcodec.codec.cae import CaeModel
-from confcodec.codec.codec import QUALITIES
 from confcodec.codec.device import keep_memory, mixed_precision, use_threads
+from confcodec.codec.quality import QUALITIES
 from confcodec.codec.rt import RtModel, to_model
 from confcodec.errors import ConfcodecError
 from confcodec.lab.checkpoint import (

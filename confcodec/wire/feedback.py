@@ -1,6 +1,7 @@
 """What travels on the control channel: JSON objects with a `type`.
 
-hello  protocol, codec (what I will send, or null), size [w, h], fps
+hello  protocol, codec (what I will send, or null), size [w, h], fps,
+       reference (how to name that codec to a program; none, or null, where it ships)
 ready  codec (loaded: you may send)
 ping   time (of my clock, seconds)
 pong   echo (the ping's time), time (of my clock)
@@ -21,6 +22,8 @@ SILENCE_LIMIT = 2.5
 """Seconds without a message after which a peer is dead; with the check noticed within 3."""
 MAX_TEXT = 4096
 """Characters of the longest text message accepted."""
+MAX_NAME = 80
+"""Characters of a codec's name or reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Hello:
     size: tuple[int, int]
     """Width and height of the frames it will send."""
     fps: float
+    reference: str | None = None
+    """What a person types to have that codec, untrusted; None for those that ship."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +139,9 @@ def _read_text(fields: dict[str, object]) -> Message:
             "size": [int(w), int(h)],
             "fps": fps,
         }:
-            codec = fields.get("codec")
-            return Hello(
-                protocol, None if codec is None else _name(codec), (w, h), _number(fps)
-            )
+            names = (fields.get("codec"), fields.get("reference"))
+            codec, reference = (None if n is None else _name(n) for n in names)
+            return Hello(protocol, codec, (w, h), _number(fps), reference)
         case {"type": "ready", "codec": codec}:
             return Ready(_name(codec))
         case {"type": "ping", "time": time}:
@@ -164,7 +168,7 @@ def _number(value: object) -> float:
 
 
 def _name(value: object) -> str:
-    if isinstance(value, str) and 0 < len(value) <= 40:
+    if isinstance(value, str) and 0 < len(value) <= MAX_NAME:
         return value
     raise PacketError("a control message without a name where one belongs")
 

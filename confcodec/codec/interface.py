@@ -5,24 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from confcodec.codec.frame import Pixels
+from confcodec.codec.registry import AUTO, give, loader_of
 from confcodec.errors import BitstreamError
-from confcodec.share import share_path
-
-QUALITIES = 64
-"""Quality runs from 0, the fewest bits, to 63, the best picture."""
-
-CODECS = ("rt", "rt-s", "cae", "jpeg", "webp", "jpeg2000", "avif")
-"""The codecs, the default first."""
-
-AUTO = "auto"
-"""Stands for the learned one that keeps up on this machine."""
-CHOICES = (*CODECS, AUTO)
-"""The names `Codec.load` knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +17,14 @@ class CodecInfo:
     """What a report must say about the codec behind its figures."""
 
     codec: str
-    """One of `CODECS`."""
-    model: str
+    """Its name: one of `CODECS`, or what somebody's own codec calls itself."""
+    model: str = ""
     """The weights' file name without its suffix, or the library and its version."""
-    device: str
+    device: str = "cpu"
     """cpu or cuda, with its number where there are several."""
-    dtype: str
+    dtype: str = "uint8"
     """Number format of the transforms: fp32, bf16, fp16 or uint8."""
-    threads: int
+    threads: int = 1
     """CPU threads the transforms use."""
 
 
@@ -101,6 +88,19 @@ class Codec(ABC):
         return self.decode(bitstream)
 
     @staticmethod
+    def add(codec: str) -> None:
+        """Let this program load somebody's own codec; it is not imported yet.
+
+        Args:
+            codec: `package.module:Class`, or the name of an entry point in the group
+                `confcodec.codecs`.
+
+        Raises:
+            ValueError: neither.
+        """
+        give(codec)
+
+    @staticmethod
     def load(
         name: str,
         device: str = "auto",
@@ -111,7 +111,7 @@ class Codec(ABC):
         """Make a codec ready to use; the learned ones measure and warm up first.
 
         Args:
-            name: one of `CHOICES`.
+            name: one of `registry.CHOICES`, or of the codecs added.
             device: auto, cpu or cuda; a learned codec's only.
             weights: another weights file than the one that ships.
             threads: CPU threads for the transforms; torch's default, at most what may be used, if None.
@@ -119,69 +119,11 @@ class Codec(ABC):
         Raises:
             ValueError: no codec or device of that name.
             WeightsError: the weights cannot be used.
-            ConfcodecError: the codec's library is not installed.
+            ConfcodecError: the codec, or a library that it needs, cannot be imported.
         """
-        if name == AUTO and weights is None:
-            from confcodec.codec.auto import load_auto
-
-            return load_auto(device, threads=threads)
-        if name in ("rt", "rt-s", AUTO):
-            from confcodec.codec.rt_codec import load_rt
-
-            return load_rt(device, name=name, weights=weights, threads=threads)
-        if name == "cae":
-            from confcodec.codec.cae_codec import load_cae
-
-            return load_cae(device, weights=weights, threads=threads)
-        if name in CODECS:
-            from confcodec.codec.classic import load_classic
-
-            return load_classic(name)
-        raise ValueError(f"no codec {name!r}; choose one of {', '.join(CHOICES)}")
-
-
-def check_quality(quality: int) -> None:
-    """Refuse a quality outside 0..63 with a ValueError."""
-    if not 0 <= quality < QUALITIES:
-        raise ValueError(f"quality {quality} is outside 0..{QUALITIES - 1}")
-
-
-def installed_codecs() -> tuple[str, ...]:
-    """Those of `CODECS` whose weights or library are here."""
-    there = {"jpeg", "webp", *_model_names().values()}
-    if find_spec("imagecodecs") is not None:
-        there |= {"jpeg2000", "avif"}
-    return tuple(name for name in CODECS if name in there)
-
-
-@cache
-def _model_names() -> dict[str, str]:
-    """The codec of each weights file that ships, by the 8 hex digits of its hash."""
-    files = share_path("weights").glob("*-????????.safetensors")
-    names = (path.stem.rpartition("-") for path in files)
-    return {digits: name for name, _, digits in names}
-
-
-def codec_of(bitstream: bytes) -> str:
-    """Name the codec that wrote a bitstream, from its first bytes.
-
-    The learned ones differ by their model; one that does not ship counts as the default.
-
-    Raises:
-        BitstreamError: no codec of `CODECS` starts its bitstreams like that.
-    """
-    from confcodec.codec.bitstream import MAGIC
-
-    if bitstream[:1] == MAGIC:
-        return _model_names().get(bitstream[2:6].hex(), CODECS[0])
-    if bitstream[:2] == b"\xff\xd8":
-        return "jpeg"
-    if bitstream[:4] == b"RIFF" and bitstream[8:12] == b"WEBP":
-        return "webp"
-    if bitstream[:4] == b"\xff\x4f\xff\x51":
-        return "jpeg2000"
-    if bitstream[4:12] == b"ftypavif":
-        return "avif"
-    raise BitstreamError(
-        "the bytes start like no bitstream of confcodec; was another program's file sent?"
-    )
+        if name == AUTO and weights is not None:
+            name = "rt"  # or whatever model the file holds
+        codec: Codec = loader_of(name)(
+            name=name, device=device, weights=weights, threads=threads
+        )
+        return codec
