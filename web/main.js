@@ -12,10 +12,12 @@ import { listen, listShortcuts } from "./keys.js";
 import { Laboratory } from "./laboratory.js";
 import { Layout } from "./layout.js";
 import { $, fillWords, write } from "./page.js";
+import { notice, problem } from "./problem.js";
+import { roleOf, showOwn } from "./role.js";
 import { BROWSER, Setup } from "./setup.js";
 import { Stage } from "./stage.js";
 import * as text from "./text.js";
-import { View, viewUrl } from "./view.js";
+import { View, siteUrl, viewUrl } from "./view.js";
 
 const TICK = 250; // ms between two redraws of the charts
 const STILL = 1.5; // seconds without a new picture after which the page says so
@@ -61,7 +63,7 @@ class Page {
   #actions = new Actions((message) => this.#send(message), {
     onleave: () => this.#leave(),
     onagain: () => this.#start(),
-    link: (name) => `/recordings/${encodeURIComponent(name)}?${new URLSearchParams({ token: this.#token })}`,
+    link: (name) => `${siteUrl(location, `recordings/${encodeURIComponent(name)}`)}?${new URLSearchParams({ token: this.#token })}`,
   });
 
   constructor() {
@@ -94,12 +96,12 @@ class Page {
     this.#actions.left(false);
     this.#token = location.hash.slice(1);
     this.#state = null;
+    this.#own(roleOf(this.#token));
     if (!this.#token) {
-      this.#problem("missing");
+      problem("missing");
       return;
     }
-    $("problem").hidden = true;
-    $("call").hidden = false;
+    problem(null);
     this.#connect();
     this.#laboratory.show(this.#layout.view === "laboratory");
   }
@@ -112,14 +114,15 @@ class Page {
     view.addEventListener("message", ({ detail }) => this.#read(detail));
     view.addEventListener("picture", ({ detail }) => this.#stage.receive(detail));
     view.addEventListener("lost", () => this.#lose());
-    view.addEventListener("refused", () => this.#problem("refused"));
+    view.addEventListener("barred", ({ detail }) => this.#barred(detail));
+    view.addEventListener("refused", ({ detail }) => problem("refused", detail));
   }
 
   #read(message) {
     if (message.type === "state") this.#follow(message);
     else if (message.type === "stats") this.#measure(message);
     else if (message.type === "error") {
-      this.#notice(message.message);
+      notice(message.message);
       this.#setup.giveUp();
     }
   }
@@ -130,14 +133,20 @@ class Page {
     this.#state = state;
     this.#stage.paired = this.#laboratory.paired = state.peer !== "remote";
     this.#show(text.CONNECTION[state.state] ? state.state : "connecting");
-    this.#notice(state.source_note ?? "");
+    notice(state.source_note ?? "");
     this.#fit.follow(state.size[0]);
     this.#setup.follow(state);
     this.#actions.follow(state);
     this.#impair.follow(state);
-    this.#invite.show(location, state.base, this.#token);
+    if (state.role !== "watch") this.#invite.show(location, state, this.#token);
     this.#facts(state);
+    this.#own(state.role, state.recording?.on);
     if (!this.#laboratory.looking) this.#name();
+  }
+
+  #own(role, recorded = false) {
+    showOwn(role, recorded);
+    this.#laboratory.compares = role !== "watch";
   }
 
   #name() {
@@ -180,13 +189,19 @@ class Page {
   }
 
   #lose() {
-    this.#show("gone");
+    if (this.#connection !== "barred") this.#show("gone");
     this.#quiet();
+  }
+
+  // The server is there, but this page does not get through to it.
+  #barred(why) {
+    this.#show(why ? "barred" : "gone");
+    notice(why);
   }
 
   #leave() {
     if (this.#connection === "left") return;
-    this.#send({ type: "leave" });
+    if (this.#state?.role === "host") this.#send({ type: "leave" }); // others leave the page, and end nobody's call
     this.#view?.close();
     this.#camera.stop();
     this.#show("left");
@@ -209,7 +224,7 @@ class Page {
   }
 
   #set(wish) {
-    this.#notice(this.#state?.source_note ?? "");
+    notice(this.#state?.source_note ?? "");
     this.#send({ type: "set", ...wish });
   }
 
@@ -262,18 +277,6 @@ class Page {
     for (const canvas of [$("original"), $("decoded")]) {
       if (canvas.dataset.frame === undefined) [canvas.width, canvas.height] = size;
     }
-  }
-
-  #notice(words) {
-    write($("notice"), words);
-    $("notice").hidden = !words;
-  }
-
-  #problem(name) {
-    [$("problem-title").textContent, $("problem-why").textContent] = text.PROBLEMS[name];
-    $("call").hidden = true;
-    $("problem").hidden = false;
-    document.body.dataset.connection = name;
   }
 
   #seen() {

@@ -6,7 +6,6 @@ import { SOURCES, sizeName, sourceName } from "./text.js";
 
 const SIZES = [[320, 240], [640, 360], [640, 480], [960, 540], [1280, 720]];
 const RATES = [10, 15, 24, 30, 60];
-const FILE = "file";
 export const BROWSER = "browser";
 const MEGA = 1e6;
 
@@ -27,10 +26,6 @@ export class Setup {
     this.#mode = new Choice($("rate-mode"), (mode) => this.#rateBy(mode));
     $("bitrate").addEventListener("change", () => this.#wantBitrate());
     $("source").addEventListener("change", () => this.#choose($("source").value));
-    $("file-form").addEventListener("submit", (event) => {
-      event.preventDefault();
-      if ($("file").value.trim()) this.#wantSource($("file").value.trim());
-    });
     $("size").addEventListener("change", () => send({ size: $("size").value.split("x").map(Number) }));
     $("fps").addEventListener("change", () => send({ fps: Number($("fps").value) }));
   }
@@ -52,7 +47,7 @@ export class Setup {
   }
 
   step(by) {
-    if (!this.#state) return;
+    if (!this.#state || this.#state.role !== "host") return;
     const quality = Math.min(63, Math.max(0, $("quality").valueAsNumber + by));
     $("quality").value = quality;
     $("quality").dispatchEvent(new Event("input"));
@@ -69,20 +64,10 @@ export class Setup {
     if (sources === undefined) return;
     const known = sources.map((one) => [one, sourceName(one)]);
     if (this.#browser.available) known.push([BROWSER, SOURCES.browser]);
-    known.push([FILE, SOURCES.file]);
-    const isFile = !known.some(([value]) => value === spec);
-    const opened = !$("file-form").hidden && document.activeElement?.form === $("file-form");
-    choose($("source"), known, isFile || opened ? FILE : spec);
-    $("file-form").hidden = !isFile && !opened;
-    if (isFile && document.activeElement !== $("file")) $("file").value = spec ?? "";
+    choose($("source"), known, spec, spec === null ? "" : sourceName(spec));
   }
 
   async #choose(source) {
-    $("file-form").hidden = source !== FILE;
-    if (source === FILE) {
-      $("file").focus();
-      return;
-    }
     if (source !== BROWSER) this.#browser.stop();
     if (source !== BROWSER) this.#wantSource(source);
     else {
