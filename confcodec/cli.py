@@ -115,7 +115,9 @@ def _add_arguments(verb: str, parser: argparse.ArgumentParser) -> None:
 
     match verb:
         case "serve":
-            options.add_serve_arguments(parser)
+            from confcodec.call import serve_options
+
+            serve_options.add_serve_arguments(parser)
         case "call":
             options.add_join_arguments(parser)
         case "bench":

@@ -27,3 +27,7 @@ class CaptureError(ConfcodecError):
 
 class TransportError(ConfcodecError):
     """The other side could not be reached, refused us, or was lost."""
+
+
+class RoleError(ConfcodecError):
+    """A link was used for what its holder may not do."""

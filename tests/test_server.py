@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
+from confcodec.call.addresses import local_base
 from confcodec.call.channel import Channel
 from confcodec.call.host import Host
 from confcodec.call.options import DEFAULT_QUALITY, CallOptions
-from confcodec.call.server import listening, local_base, make_app
+from confcodec.call.server import listening, make_app
 from confcodec.errors import TransportError
 from tests.waiting import PATIENCE, eventually
 

@@ -11,7 +11,6 @@ import pytest
 from confcodec.call.host import Host
 from confcodec.call.options import CallOptions
 from confcodec.call.server import listening, make_app
-from confcodec.call.wishes import reachable
 from confcodec.codec.frame import Frame
 from tests.waiting import PATIENCE, eventually
 
@@ -48,7 +47,8 @@ async def page(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> AsyncIterator[Wisher]:
     monkeypatch.chdir(tmp_path)
-    host = Host(CallOptions(source="demo", codec="jpeg", size=(160, 120)))
+    options = CallOptions("demo", (160, 120), codec="jpeg", media=(tmp_path,))
+    host = Host(options)
     await host.endpoint.start()
     capturing = asyncio.create_task(host.endpoint.run())
     await host.endpoint.loaded.wait()  # which pages are told of
@@ -100,18 +100,13 @@ async def test_another_source_takes_over_and_a_missing_one_does_not(
     await eventually(
         lambda: page.frames and page.frames[-1].pixels[0, 0].tolist() == [200, 0, 0]
     )
-    refused = await page.ask(type="set", source="absent.mp4")
-    assert "no file" in refused["message"]
+    (tmp_path / "empty.mp4").touch()
+    refused = await page.ask(type="set", source="empty.mp4")
+    assert "empty.mp4" in refused["message"]
+    assert str(tmp_path) not in refused["message"]
     count = len(page.frames)
     await eventually(lambda: len(page.frames) > count + 3)
     assert page.frames[-1].pixels[0, 0].tolist() == [200, 0, 0]
-
-
-@pytest.mark.parametrize("path", ["/etc/passwd", "../secret.mp4", "a/../../b.mp4"])
-async def test_a_page_reaches_no_file_outside_the_servers_folder(
-    page: Wisher, path: str
-) -> None:
-    assert "outside" in (await page.ask(type="set", source=path))["message"]
 
 
 @pytest.mark.parametrize(
@@ -180,25 +175,3 @@ async def test_the_link_comes_as_a_qr_code_and_nothing_else_does(page: Wisher) -
             query = {"token": token, "link": link}
             async with client.get(f"{page.base}/qr.svg", params=query) as got:
                 assert got.status == status
-
-
-@pytest.mark.parametrize(
-    ("base", "others"),
-    [
-        ("http://127.0.0.1:8080", None),
-        ("http://localhost:8080", None),
-        ("http://[::1]:8080", None),
-        ("", None),
-        ("http://192.0.2.7:8080", "http://192.0.2.7:8080"),
-        ("https://call.example:443", "https://call.example:443"),
-    ],
-)
-def test_a_link_for_others_names_an_address_that_they_reach(
-    base: str, others: str | None
-) -> None:
-    assert reachable(base) == others
-
-
-def test_a_server_on_all_addresses_names_one_of_them_or_none() -> None:
-    found = reachable("http://0.0.0.0:8080")
-    assert found is None or "0.0.0.0" not in found

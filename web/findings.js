@@ -12,11 +12,16 @@ export function findings(state, stats, { hostname, secure, still = false }) {
   if (state.info) found.push(device(state, sent, received));
   const live = state.state === "loopback" || state.state === "connected";
   found.push(live ? ["good", CHECKS.channel(sent.rtt_ms)] : ["wait", CHECKS.noChannel]);
-  const local = state.base === undefined ? LOCAL.has(hostname) : state.base === null;
-  found.push(local ? ["wait", CHECKS.localOnly] : ["good", CHECKS.reachable(state.base ?? hostname)]);
+  found.push(reach(state, hostname));
   if (!secure) found.push(["wait", CHECKS.insecure]);
   if (state.trouble) found.push(["bad", state.trouble]);
   return found;
+}
+
+// Under which address others come in, see inviteLink.
+function reach({ base = null, reach: how = "local" }, hostname) {
+  if (how !== "origin" && !LOCAL.has(hostname)) return ["good", CHECKS.reachable(hostname)];
+  return base ? ["good", CHECKS.reachable(base)] : ["wait", CHECKS.unreachable[how] ?? CHECKS.unreachable.local];
 }
 
 function source({ source: name, source_note: note, source_spec: spec, camera, browser_camera: taken }, still) {

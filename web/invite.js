@@ -4,6 +4,18 @@ import { copyButton } from "./controls.js";
 import { findings } from "./findings.js";
 import { $, write } from "./page.js";
 import { CHECKS } from "./text.js";
+import { siteUrl } from "./view.js";
+
+const LOCAL = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
+// The link for others: by --origin; else by the address that this page itself was opened at, if others reach that; else
+// by the machine's own. base and reach as the server's state has them, see addresses.py.
+export function inviteLink({ href }, { base, reach, room }, token) {
+  const here = new URL(href);
+  const known = reach === "origin" || LOCAL.has(here.hostname) ? base : null;
+  const address = known && room ? `${known}/r/${room}` : `${here.origin}${here.pathname}`;
+  return `${address}#${token}`;
+}
 
 export class Invite {
   #link = "";
@@ -18,14 +30,14 @@ export class Invite {
     });
   }
 
-  // base: the server's address as others reach it, or null; token opens the room.
-  show(location, base, token) {
-    const link = `${base ?? location.origin}${location.pathname}#${token}`;
+  // state: the server's; token is this page's own, which a guest passes on.
+  show(location, state, token) {
+    const link = inviteLink(location, state, state.guest_token ?? token);
     if (link === this.#link) return;
     this.#link = link;
     write($("command"), `confcodec call ${link}`);
     $("qr").alt = CHECKS.qr(link);
-    $("qr").src = `/qr.svg?${new URLSearchParams({ token, link })}`;
+    $("qr").src = `${siteUrl(location, "qr.svg")}?${new URLSearchParams({ token, link })}`;
   }
 
   // What works and what does not: [tone, words] each.

@@ -28,6 +28,7 @@ export class Laboratory {
   #subject = null;
   #paired = true;
   #onlook;
+  #compares = true;
 
   // stage: what draws the live pictures; address() gives the comparison's WebSocket; onlook(picture) is told what the
   // viewer shows: {name, ...} of a comparison, or null for the live pictures.
@@ -43,6 +44,12 @@ export class Laboratory {
     $("csv").addEventListener("click", () => this.#saveCsv());
     $("png").addEventListener("click", () => this.#savePng());
     showToggle($("pause"), "pause", false);
+  }
+
+  // Whether the server compares codecs for this page.
+  set compares(compares) {
+    this.#compares = compares;
+    if (!compares) this.#comparison.close();
   }
 
   get paused() {
@@ -62,7 +69,7 @@ export class Laboratory {
 
   show(open) {
     this.#open = open;
-    if (open && !document.hidden) this.#comparison.open();
+    if (open && !document.hidden) this.#compare();
     else this.#comparison.close();
     if (!open && this.#paused) this.pause();
     if (!open) this.#look(null);
@@ -105,7 +112,11 @@ export class Laboratory {
     this.#frozen = this.#paused ? this.#store.table(COLUMNS, now()) : null;
     showToggle($("pause"), "pause", this.#paused);
     if (this.#paused) this.#comparison.close();
-    else if (this.#open) this.#comparison.open();
+    else if (this.#open) this.#compare();
+  }
+
+  #compare() {
+    if (this.#compares) this.#comparison.open();
   }
 
   #hold() {

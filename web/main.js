@@ -14,10 +14,12 @@ import { Shortcuts } from "./keys.js";
 import { Laboratory } from "./laboratory.js";
 import { Layout } from "./layout.js";
 import { $, fillWords, write } from "./page.js";
+import { notice, problem } from "./problem.js";
+import { roleOf, showOwn } from "./role.js";
 import { BROWSER, Setup } from "./setup.js";
 import { Stage } from "./stage.js";
 import * as text from "./text.js";
-import { View, viewUrl } from "./view.js";
+import { View, siteUrl, viewUrl } from "./view.js";
 
 const TICK = 250; // ms between two redraws of the charts
 const STILL = 1.5; // seconds without a new picture after which the page says so
@@ -69,7 +71,7 @@ class Page {
   #actions = new Actions((message) => this.#send(message), {
     onleave: () => this.#leave(),
     onagain: () => this.#start(),
-    link: (name) => `/recordings/${encodeURIComponent(name)}?${new URLSearchParams({ token: this.#token })}`,
+    link: (name) => `${siteUrl(location, `recordings/${encodeURIComponent(name)}`)}?${new URLSearchParams({ token: this.#token })}`,
   });
 
   constructor() {
@@ -106,12 +108,12 @@ class Page {
     this.#actions.left(false);
     this.#token = location.hash.slice(1);
     this.#state = null;
+    this.#own(roleOf(this.#token));
     if (!this.#token) {
       this.#problem("missing");
       return;
     }
-    $("problem").hidden = true;
-    $("call").hidden = false;
+    problem(null);
     this.#connect();
     this.#laboratory.show(this.#layout.view === "laboratory");
   }
@@ -124,14 +126,15 @@ class Page {
     view.addEventListener("message", ({ detail }) => this.#read(detail));
     view.addEventListener("picture", ({ detail }) => this.#stage.receive(detail));
     view.addEventListener("lost", () => this.#lose());
-    view.addEventListener("refused", () => this.#problem("refused"));
+    view.addEventListener("barred", ({ detail }) => this.#barred(detail));
+    view.addEventListener("refused", ({ detail }) => this.#problem("refused", detail));
   }
 
   #read(message) {
     if (message.type === "state") this.#follow(message);
     else if (message.type === "stats") this.#measure(message);
     else if (message.type === "error") {
-      this.#notice(message.message);
+      notice(message.message);
       this.#setup.giveUp();
     }
   }
@@ -142,14 +145,20 @@ class Page {
     this.#giving.follow(state);
     this.#stage.paired = this.#laboratory.paired = state.peer !== "remote";
     this.#show(text.CONNECTION[state.state] ? state.state : "connecting");
-    this.#notice(state.source_note ?? "");
+    notice(state.source_note ?? "");
     this.#fit.follow(state.size[0]);
     this.#setup.follow(state);
     this.#actions.follow(state);
     this.#impair.follow(state);
-    this.#invite.show(location, state.base, this.#token);
+    if (state.role !== "watch") this.#invite.show(location, state, this.#token);
     this.#facts(state);
+    this.#own(state.role, state.recording?.on);
     if (!this.#laboratory.looking) this.#captions.name(state.peer);
+  }
+
+  #own(role, recorded = false) {
+    showOwn(role, recorded);
+    this.#laboratory.compares = role !== "watch";
   }
 
   #measure(stats) {
@@ -174,8 +183,14 @@ class Page {
 
   #lose() {
     this.#giving.pause();
-    this.#show("gone");
+    if (this.#connection !== "barred") this.#show("gone");
     this.#quiet();
+  }
+
+  // The server is there, but this page does not get through to it.
+  #barred(why) {
+    this.#show(why ? "barred" : "gone");
+    notice(why);
   }
 
   // A key is pressed, or heard by a dictation, more easily than a button.
@@ -186,7 +201,7 @@ class Page {
 
   #leave() {
     if (this.#connection === "left") return;
-    this.#send({ type: "leave" });
+    if (this.#state?.role === "host") this.#send({ type: "leave" }); // others leave the page, and end nobody's call
     this.#view?.close();
     this.#giving.leave();
     this.#show("left");
@@ -210,7 +225,7 @@ class Page {
   }
 
   #set(wish) {
-    this.#notice(this.#state?.source_note ?? "");
+    notice(this.#state?.source_note ?? "");
     this.#send({ type: "set", ...wish });
   }
 
@@ -254,17 +269,10 @@ class Page {
     }
   }
 
-  #notice(words) {
-    write($("notice"), words);
-    $("notice").hidden = !words;
-  }
-
-  #problem(name) {
+  // There is no call here, and no camera for one.
+  #problem(name, why) {
     this.#giving.leave();
-    [$("problem-title").textContent, $("problem-why").textContent] = text.PROBLEMS[name];
-    $("call").hidden = true;
-    $("problem").hidden = false;
-    document.body.dataset.connection = name;
+    problem(name, why);
   }
 
   #seen() {

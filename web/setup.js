@@ -6,7 +6,6 @@ import { SOURCES, sizeName, sourceName } from "./text.js";
 
 const SIZES = [[320, 240], [640, 360], [640, 480], [960, 540], [1280, 720]];
 const RATES = [10, 15, 24, 30, 60];
-const FILE = "file";
 export const BROWSER = "browser";
 const ELSEWHERE = "elsewhere"; // shown where a browser's camera is the source and this page's is not running
 const MEGA = 1e6;
@@ -28,10 +27,6 @@ export class Setup {
     this.#mode = new Choice($("rate-mode"), (mode) => this.#rateBy(mode));
     $("bitrate").addEventListener("change", () => this.#wantBitrate());
     $("source").addEventListener("change", () => this.#choose($("source").value));
-    $("file-form").addEventListener("submit", (event) => {
-      event.preventDefault();
-      if ($("file").value.trim()) this.#wantSource($("file").value.trim());
-    });
     $("size").addEventListener("change", () => send({ size: $("size").value.split("x").map(Number) }));
     $("fps").addEventListener("change", () => send({ fps: Number($("fps").value) }));
   }
@@ -53,7 +48,7 @@ export class Setup {
   }
 
   step(by) {
-    if (!this.#state) return;
+    if (!this.#state || this.#state.role !== "host") return;
     const quality = Math.min(63, Math.max(0, $("quality").valueAsNumber + by));
     $("quality").value = quality;
     $("quality").dispatchEvent(new Event("input"));
@@ -70,22 +65,15 @@ export class Setup {
     if (sources === undefined) return;
     const known = sources.map((one) => [one, sourceName(one)]);
     if (this.#giving.available) known.push([BROWSER, SOURCES.browser]);
-    known.push([FILE, SOURCES.file]);
-    const isFile = spec !== BROWSER && !known.some(([value]) => value === spec);
-    const opened = !$("file-form").hidden && document.activeElement?.form === $("file-form");
     if (this.#giving.starting) choose($("source"), known, BROWSER);
-    else if (spec === BROWSER && !this.#giving.on && !opened) {
+    else if (spec === BROWSER && !this.#giving.on) {
       // A choice of its own, so that choosing this browser's camera is a change, and starts it again.
       choose($("source"), known, ELSEWHERE, taken?.live ? SOURCES.elsewhere : SOURCES.stopped);
-    } else choose($("source"), known, isFile || opened ? FILE : spec);
-    $("file-form").hidden = !isFile && !opened;
-    if (isFile && document.activeElement !== $("file")) $("file").value = spec ?? "";
+    } else choose($("source"), known, spec, spec === null ? "" : sourceName(spec));
   }
 
   #choose(source) {
-    $("file-form").hidden = source !== FILE;
-    if (source === FILE) $("file").focus();
-    else if (source === BROWSER) this.#giving.start(this.#state);
+    if (source === BROWSER) this.#giving.start(this.#state);
     else if (source !== ELSEWHERE) this.#wantSource(source);
   }
 

@@ -9,6 +9,7 @@ export const CONNECTION = {
   loopback: { tone: "good", words: "Calling itself through a real data channel", overlay: "" },
   connected: { tone: "good", words: "Connected to a peer", overlay: "" },
   lost: { tone: "bad", words: "Peer lost, waiting for it to come back", overlay: "Peer lost: last picture" },
+  barred: { tone: "bad", words: "The server does not let this page in, trying again", overlay: "Not connected" },
   gone: { tone: "bad", words: "Server gone, reconnecting", overlay: "Server gone: last picture" },
   left: { tone: "wait", words: "You left the call", overlay: "You left the call" },
 };
@@ -90,11 +91,21 @@ export const PROBLEMS = {
   ],
   refused: [
     "The server does not know this token",
-    "Each start of the server makes a new one, so a link from an earlier start no longer works.",
+    "The link is of another server or another room, or it is not whole.",
   ],
 };
 
 export const GONE = "the connection was lost";
+export const NO_WEBSOCKET =
+  "The server answers, but no WebSocket gets through to it: a proxy between drops it. Let the proxy pass on the headers Upgrade and Connection.";
+
+// What somebody is to the server, where that is less than everything.
+export const ROLES = {
+  guest:
+    "You are a guest: look, compare, and take part with the command under Invite. Camera, codec, network and recordings of the host are set from the host's link alone, which serve printed where it was started; a link from an earlier release is a guest's, too.",
+  watch: "You watch this call. The host's link, which serve printed where it was started, controls it.",
+};
+export const RECORDED = "The host records this call.";
 export const unreadable = (why) => `The server sent what this page cannot read: ${why}.`;
 
 // Each chart: its title, then the names of its lines in their order.
@@ -200,7 +211,6 @@ export const SOURCES = {
   demo: "Demo",
   auto: "First camera",
   browser: "This browser's camera",
-  file: "File on the server …",
   asking: "Asking for the camera",
   opening: (name) => `Opening ${name}`,
   elsewhere: "Another page's camera",
@@ -241,7 +251,11 @@ export const CHECKS = {
   },
   channel: (rtt) => `The data channel works: round trip ${joined([fixed(rtt, 1), "ms"])}.`,
   noChannel: "No data channel yet; if this stays so, UDP is blocked.",
-  localOnly: "This link works on this machine only; start with --host 0.0.0.0 for others.",
+  unreachable: {
+    local: "This link works on this machine only; start with --host 0.0.0.0 (or :: for IPv6) for others.",
+    container: "The server runs in a container, whose own address others do not reach: open this page by the address of the machine that runs it, or start with --origin URL.",
+    nowhere: "This machine has no address of this kind that others reach; --host :: listens on IPv6.",
+  },
   reachable: (host) => `Others on the network reach ${host}.`,
   insecure: "Browsers give cameras only to localhost and https pages: this browser's camera cannot be used here.",
   qr: (link) => `QR code of ${link}`,

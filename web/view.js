@@ -1,33 +1,45 @@
 // The connection to the server: one WebSocket that carries pictures and figures here, and wishes and
 // acknowledgements there. It comes back by itself, with growing pauses, until the server refuses the token.
 //
-// Events, each a CustomEvent: "message" {type, ...}; "picture" (see wire.js); "open"; "lost"; "refused".
+// Events, each a CustomEvent: "message" {type, ...}; "picture" (see wire.js); "open"; "lost"; "barred" in words why it
+// does not get through while it goes on trying, "" where nobody answers; "refused" {code, message} for good.
 
-import { GONE, unreadable } from "./text.js";
+import { GONE, NO_WEBSOCKET, unreadable } from "./text.js";
 import { parseMessage, parsePicture } from "./wire.js";
 
 const FIRST_PAUSE = 0.5; // seconds
 const LONGEST_PAUSE = 4;
 const SILENCE = 5; // the server speaks four times a second: this long without a word, it is gone
-const REFUSED = new Set([401, 403]);
+const FOR_GOOD = new Set(["bad-token", "bad-room", "no-room", "not-allowed"]);
+const LET_THROUGH = 2; // attempts that the server knows no reason against, and that fail: something stands between
+
+// The address of something that the server has for a page of this address; a proxy may put a path before it.
+export function siteUrl({ href }, path = "") {
+  const url = new URL(href);
+  url.pathname = url.pathname.replace(/\/r\/[^/]+\/?$/, "/").replace(/[^/]*$/, path);
+  url.search = url.hash = "";
+  return url;
+}
 
 // The address of a WebSocket of the server that belongs to a page's address and token.
 export function viewUrl(location, token, path = "view") {
-  const url = new URL(`/${path}`, location.href);
+  const url = siteUrl(location, path);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.hash = "";
-  const room = location.pathname.match(/^\/r\/([^/]+)/);
+  const room = new URL(location.href).pathname.match(/\/r\/([^/]+)\/?$/);
   url.search = new URLSearchParams(room ? { token, room: room[1] } : { token }).toString();
   return url.href;
 }
 
-// Whether the server is there and refuses this token: a browser does not say why a WebSocket failed.
-async function isRefused(url) {
+// Why the server refuses a WebSocket: {code, message}; null if it does not answer. A browser does not say.
+async function whyNot(address) {
+  const url = new URL(address.replace(/^ws/, "http"));
+  url.pathname = url.pathname.replace(/[^/]*$/, "why");
+  url.searchParams.set("origin", location.origin);
   try {
-    const response = await fetch(url.replace(/^ws/, "http"), { cache: "no-store" });
-    return REFUSED.has(response.status);
+    const response = await fetch(url, { cache: "no-store" });
+    return response.ok ? await response.json() : null;
   } catch {
-    return false; // nobody answers: gone, not refused
+    return null; // nobody answers: gone, not refused
   }
 }
 
@@ -39,12 +51,13 @@ export class View extends EventTarget {
   #retry = null;
   #watch = null;
   #closed = false;
+  #unexplained = 0;
 
-  // world: what a test replaces; open(url) gives a WebSocket, isRefused(url) a promise of a boolean.
+  // world: what a test replaces; open(url) gives a WebSocket, whyNot(url) a promise of {code, message} or null.
   constructor(url, world = {}) {
     super();
     this.#url = url;
-    this.#world = { open: (address) => new WebSocket(address), isRefused, ...world };
+    this.#world = { open: (address) => new WebSocket(address), whyNot, ...world };
     this.#connect();
   }
 
@@ -90,6 +103,7 @@ export class View extends EventTarget {
     let opened = false;
     socket.onopen = () => {
       opened = true;
+      this.#unexplained = 0;
       this.#heard();
       this.#tell("open");
     };
@@ -115,14 +129,23 @@ export class View extends EventTarget {
     this.#socket = null;
     clearTimeout(this.#watch);
     this.#tell("lost");
-    if (!opened && (await this.#world.isRefused(this.#url))) {
-      this.#closed = true;
-      this.#tell("refused");
-      return;
-    }
+    if (!opened) this.#explain(await this.#world.whyNot(this.#url));
     if (this.#closed) return;
     this.#retry = setTimeout(() => this.#connect(), this.#pause * 1000 * (0.8 + 0.4 * Math.random()));
     this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
+  }
+
+  // Tell why the server lets this page not in, if it said.
+  #explain(why) {
+    if (this.#closed) return;
+    if (FOR_GOOD.has(why?.code)) {
+      this.#closed = true;
+      this.#tell("refused", why);
+      return;
+    }
+    this.#unexplained = why?.code === "ok" ? this.#unexplained + 1 : 0;
+    if (why?.code !== "ok") this.#tell("barred", why?.message ?? "");
+    else if (this.#unexplained >= LET_THROUGH) this.#tell("barred", NO_WEBSOCKET);
   }
 
   #heard() {

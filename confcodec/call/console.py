@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 from confcodec import __version__
 from confcodec.call.line_options import check_bitrate
 from confcodec.call.loopback import received_figures
+from confcodec.call.roles import Role, check, wish_of
 from confcodec.call.rooms import LOOPBACK
 from confcodec.call.signalling import read_message
 from confcodec.call.stats import ReceiveStats, SendStats
 from confcodec.call.views import Page, read_ack
-from confcodec.call.wishes import extra_state, wish
+from confcodec.call.wishes import extra_state, host_state, wish
 from confcodec.codec.quality import check_quality
 from confcodec.codec.registry import installed_codecs
 from confcodec.errors import ConfcodecError
@@ -31,16 +32,22 @@ if TYPE_CHECKING:
     from confcodec.call.host import Host
 
 
-def state_message(host: Host) -> str:
-    """The `state` message of this moment."""
+def tell_state(host: Host) -> None:
+    """Tell every page the state of this moment."""
+    host.views.tell(lambda role: state_message(host, role))
+
+
+def state_message(host: Host, role: Role) -> str:
+    """The `state` message of this moment for the pages of a role."""
     endpoint = host.endpoint
     source = endpoint.source.name if endpoint.source else None
     note = None
     if endpoint.options.source == "auto" and source == "demo":
         note = "no camera found; showing the demo"
-    return json.dumps(
+    state: dict[str, object] = (
         {
             "type": "state",
+            "role": role.name.lower(),
             "state": host.state,
             "peer": host.kind,
             "source": source,
@@ -58,10 +65,11 @@ def state_message(host: Host) -> str:
             "remote": remote_media(host),
             "watchers": len(host.watchers),
             "room": host.room.name,
-            "watch_token": host.room.watch_token,
         }
         | extra_state(host)
+        | (host_state(host) if role is Role.HOST else {})
     )
+    return json.dumps(state)
 
 
 def remote_media(host: Host) -> dict[str, object] | None:
@@ -99,9 +107,11 @@ def stats_message(host: Host) -> str:
 
 
 async def obey(host: Host, page: Page, text: str) -> None:
-    """Do what a page asks for, untrusted; what makes no sense is answered with an error."""
+    """Do what a page asks for, untrusted; what makes no sense, or is not its own to ask, is
+    answered with an error."""
     try:
         message = read_message(text)
+        check(page.role, wish_of(message))
         match message:
             case {"type": "ack"}:
                 page.acknowledge(*read_ack(message))
@@ -109,24 +119,25 @@ async def obey(host: Host, page: Page, text: str) -> None:
                 page.small = on
             case {"type": "set", "mode": "auto"}:
                 host.endpoint.settings.mode = "auto"
-                host.views.text(state_message(host))
+                tell_state(host)
             case {"type": "set", "quality": int(quality)}:
                 check_quality(quality)
                 host.endpoint.settings.quality = quality
                 host.endpoint.settings.mode = "quality"
-                host.views.text(state_message(host))
+                tell_state(host)
             case {"type": "set", "bitrate": int(rate) | float(rate)}:
                 host.endpoint.settings.bitrate = check_bitrate(float(rate))
                 host.endpoint.settings.mode = "bitrate"
-                host.views.text(state_message(host))
+                tell_state(host)
             case {"type": "set", "codec": str(codec)}:
                 await host.endpoint.choose_codec(codec)
-                host.views.text(state_message(host))
+                tell_state(host)
             case {"type": "set", "microphone": bool(on)}:
                 host.endpoint.sound.on = on
-                host.views.text(state_message(host))
+                tell_state(host)
             case _:
                 await wish(host, page, message)
-                host.views.text(state_message(host))
+                tell_state(host)
     except (ConfcodecError, ValueError) as error:
-        page.text(json.dumps({"type": "error", "message": str(error)}))
+        words = host.menu.without_paths(str(error))
+        page.text(json.dumps({"type": "error", "message": words}))

@@ -12,33 +12,38 @@ import segno
 from aiohttp import web
 
 from confcodec.call.host import Host
+from confcodec.call.roles import Role
 
 _MAX_WISH = 4096
 _MAX_LINK = 500
 
 
-def extra_routes(host_of: Callable[[web.Request], Host]) -> list[web.RouteDef]:
-    """The routes; `host_of` gives the host of a request with a valid token, else raises."""
+def extra_routes(
+    let_in: Callable[[web.Request], tuple[Host, Role]],
+) -> list[web.RouteDef]:
+    """The routes; `let_in` gives the host, and whose request it is that may ask for its path,
+    else raises."""
 
     async def laboratory(request: web.Request) -> web.WebSocketResponse:
-        host = host_of(request)
+        host, role = let_in(request)
         socket = web.WebSocketResponse(
             max_msg_size=_MAX_WISH, timeout=1, compress=False
         )
         await socket.prepare(request)
-        await host.laboratory.serve(socket)
+        await host.laboratory.serve(socket, role)
         await socket.close()
         return socket
 
     async def recording(request: web.Request) -> web.FileResponse:
-        path = host_of(request).recorder.file(request.match_info["name"])
+        host, _ = let_in(request)
+        path = host.recorder.file(request.match_info["name"])
         if path is None or not path.is_file():
             raise web.HTTPNotFound(text="no such recording\n")
         kept = {"Content-Disposition": f'attachment; filename="{path.name}"'}
         return web.FileResponse(path, headers=kept)
 
     async def qr(request: web.Request) -> web.Response:
-        host_of(request)
+        let_in(request)
         link = request.query.get("link", "")
         if not link.startswith(("http://", "https://")) or len(link) > _MAX_LINK:
             raise web.HTTPBadRequest(text="not a link\n")

@@ -14,16 +14,18 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from confcodec.call.addresses import LOCAL, Ways
 from confcodec.call.answering import Places
 from confcodec.call.browser_camera import BrowserCamera
 from confcodec.call.channel import Channel
 from confcodec.call.child import start_child
 from confcodec.call.coder import Coded
-from confcodec.call.console import state_message
+from confcodec.call.console import tell_state
 from confcodec.call.endpoint import Endpoint
 from confcodec.call.first import first
 from confcodec.call.laboratory import Laboratory
 from confcodec.call.loopback import ChildFigures, child
+from confcodec.call.menu import Menu
 from confcodec.call.options import CallOptions
 from confcodec.call.peer import Peer, outcome
 from confcodec.call.receiver import ReceivedFrame
@@ -70,13 +72,14 @@ class Host:
         self.endpoint = Endpoint(options)
         self.desk = desk or Desk()
         self.room = self.desk.host_room(room)
+        self.menu = Menu(options.source, options.media)
         self.views = Views()
         self.laboratory = Laboratory(options.device)
         self.recorder = Recorder()
         self.browser = BrowserCamera()
         self.child = ChildFigures()
-        self.base = ""
-        """The web server's address, `http://HOST:PORT`, once it listens."""
+        self.ways = Ways("", (), LOCAL)
+        """How the web server is reached, once it listens."""
         self.reports: list[Report] = []
         """One for each call that came about."""
         self.sending = asyncio.Event()
@@ -284,7 +287,7 @@ class Host:
             self._tell_state()
 
     def _tell_state(self) -> None:
-        self.views.text(state_message(self))
+        tell_state(self)
 
     def _sent(self, frame: Frame, codec: str, coded: Coded) -> None:
         if self.kind == LOOPBACK:

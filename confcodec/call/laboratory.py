@@ -22,12 +22,13 @@ from aiohttp import web
 
 from confcodec.call.coder import Coded, Coder
 from confcodec.call.give_way import give_way
+from confcodec.call.roles import Role, check
 from confcodec.call.signalling import read_message
 from confcodec.call.views import jpeg_of
 from confcodec.codec.equal_bytes import IDENTICAL_PSNR, formats, render
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.codec.metrics import psnr
-from confcodec.errors import ConfcodecError, PacketError
+from confcodec.errors import ConfcodecError, PacketError, RoleError
 from confcodec.wire.comparison import Exhibit, pack_comparison
 
 INTERVAL = 0.6
@@ -72,7 +73,7 @@ class Laboratory:
         self._sample = Sample(frame, codec, coded.bitstream, coded.halved)
         self._arrived.set()
 
-    async def serve(self, socket: web.WebSocketResponse) -> None:
+    async def serve(self, socket: web.WebSocketResponse, role: Role) -> None:
         """Send comparisons to a page, one after each `next`, until it goes away."""
         page = _Page()
         talk = asyncio.create_task(self._talk(socket, page))
@@ -85,8 +86,10 @@ class Laboratory:
                 }
             )
             async for message in socket:
-                with contextlib.suppress(PacketError):
-                    page.read(read_message(message.data))
+                with contextlib.suppress(PacketError, RoleError, ValueError):
+                    wish = read_message(message.data)
+                    check(role, f"/laboratory {wish['type']}")
+                    page.read(wish)
         except ConnectionError:
             pass  # the page has gone
         finally:

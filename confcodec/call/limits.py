@@ -16,6 +16,10 @@ CONNECTIONS = (5.0, 60)
 MAX_SOCKETS = 512
 """WebSockets open at once."""
 _MAX_ADDRESSES = 4096
+REASON = "X-Confcodec-Reason"
+"""The header that names, in one word, why somebody is refused."""
+_SHOWN = 200
+"""Characters of an untrusted origin that a refusal repeats."""
 
 
 class Bucket:
@@ -26,6 +30,11 @@ class Bucket:
     ) -> None:
         self._rate, self._burst, self._now = rate, burst, now
         self._left, self._time = burst, now()
+
+    @property
+    def ready(self) -> bool:
+        """Whether one more would be allowed now."""
+        return self._left + (self._now() - self._time) * self._rate >= 1
 
     def take(self) -> bool:
         """Whether one more is allowed now."""
@@ -57,10 +66,18 @@ class Gate:
                 del self._addresses[next(iter(self._addresses))]
             self._addresses[address] = Bucket(*CONNECTIONS)
         if not self._addresses[address].take():
-            raise web.HTTPTooManyRequests(text="too many connections; wait a little\n")
+            raise _too_often()
         if self._open >= MAX_SOCKETS:
-            raise web.HTTPServiceUnavailable(text="the server is full\n")
+            raise _full()
         self._open += 1
+
+    def check(self, request: web.Request) -> None:
+        """Raise like `enter`, and count nothing."""
+        bucket = self._addresses.get(request.remote or "")
+        if bucket and not bucket.ready:
+            raise _too_often()
+        if self._open >= MAX_SOCKETS:
+            raise _full()
 
     def leave(self) -> None:
         """Count a connection out."""
@@ -76,13 +93,32 @@ class Gate:
             self.leave()
 
 
-def check_origin(request: web.Request, allowed: Collection[str]) -> None:
+def _too_often() -> web.HTTPTooManyRequests:
+    return web.HTTPTooManyRequests(
+        text="too many connections; wait a little\n", headers={REASON: "too-many"}
+    )
+
+
+def _full() -> web.HTTPServiceUnavailable:
+    return web.HTTPServiceUnavailable(
+        text="the server is full\n", headers={REASON: "full"}
+    )
+
+
+def check_origin(
+    request: web.Request, allowed: Collection[str], said: str | None = None
+) -> None:
     """Let in only our own page, and programs, which send no origin.
+
+    Args:
+        request: what asks.
+        allowed: further origins that may.
+        said: what a page says its origin is, where the browser names none.
 
     Raises:
         HTTPForbidden: a page of another web site opened this connection.
     """
-    origin = request.headers.get("Origin")
+    origin = request.headers.get("Origin", said)
     if origin is None or origin in allowed:
         return
     try:
@@ -90,6 +126,10 @@ def check_origin(request: web.Request, allowed: Collection[str]) -> None:
             return
     except ValueError:
         pass
+    shown = origin[:_SHOWN]
     raise web.HTTPForbidden(
-        text="this page comes from another address than the server; see --origin\n"
+        text=f"this page comes from {shown}, but the server is asked as {request.host[:_SHOWN]}: "
+        "if a proxy between them rewrites the Host header, "
+        f"start serve with --origin {shown}\n",
+        headers={REASON: "origin"},
     )

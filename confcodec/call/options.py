@@ -15,7 +15,6 @@ from confcodec.call.line_options import (
 )
 from confcodec.call.reach import (
     Reach,
-    add_host_arguments,
     add_patience_argument,
     add_reach_arguments,
     reach_options,
@@ -67,32 +66,13 @@ class CallOptions:
     """Emulated networks, and the second of the call that each begins at."""
     also: tuple[str, ...] = ()
     """Codecs of others that may be used besides `codec`, as they were named."""
+    media: tuple[Path, ...] = ()
+    """serve: folders whose pictures and videos the host's page may choose."""
 
     @property
     def codec_threads(self) -> int:
         """CPU threads for each of encoder and decoder."""
         return self.threads or max(1, usable_cores() // 2)
-
-
-def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the options of `confcodec serve`."""
-    web = parser.add_argument_group("server")
-    web.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0: all"
-    )
-    web.add_argument(
-        "--port", type=parse_port, default=8080, help="(default 8080; 0: any free)"
-    )
-    web.add_argument(
-        "--open",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="open the page in a browser (default: if there is a display)",
-    )
-    add_host_arguments(parser)
-    add_reach_arguments(parser)
-    add_call_arguments(parser, sink="null")
-    add_json_argument(parser)
 
 
 def add_join_arguments(parser: argparse.ArgumentParser) -> None:
@@ -266,6 +246,7 @@ def call_options(arguments: argparse.Namespace) -> CallOptions:
         bitrate=bitrate,
         net=a.net,
         also=tuple(a.also_codec),
+        media=tuple(getattr(a, "media", ())),
     )
 
 

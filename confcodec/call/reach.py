@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from confcodec.errors import TransportError
 
@@ -30,7 +31,7 @@ class Reach:
     secret: str | None = None
     """What room tokens are signed with; None keeps one in the user's state folder."""
     origins: tuple[str, ...] = ()
-    """Further web addresses whose pages may talk to this server."""
+    """Web addresses by which others reach this server, perhaps with a path before its own."""
     redis: str | None = None
     """Where server processes that share their rooms meet."""
     introduce: bool = False
@@ -83,7 +84,9 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="URL",
-        help="another address under which pages may reach this server, for a proxy; also repeated",
+        type=parse_origin,
+        help="the address by which others reach this server through a proxy: its pages are let in, "
+        "and the first stands in the links; also repeated",
     )
     group.add_argument(
         "--redis",
@@ -170,6 +173,23 @@ def _loaded(
             "pass PEM files"
         ) from error
     return context
+
+
+def parse_origin(text: str) -> str:
+    """The address of a proxy, as a browser names it, with the path that it puts before ours."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    usual = {"http": 80, "https": 443}
+    if parts.scheme not in usual or not host or parts.query or parts.fragment:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no address of a page; write it like https://call.example"
+        )
+    host = f"[{host}]" if ":" in host else host
+    behind = f":{port}" if port and port != usual[parts.scheme] else ""
+    return f"{parts.scheme}://{host}{behind}{parts.path.rstrip('/')}"
 
 
 def _server(text: str) -> str:

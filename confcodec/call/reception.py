@@ -13,6 +13,7 @@ from aiohttp import WSMsgType, web
 from confcodec.call.channel import MAX_SDP
 from confcodec.call.ice import IceServer, to_json, with_credentials
 from confcodec.call.limits import MESSAGES, Bucket, Gate, check_origin
+from confcodec.call.roles import LINKS, Role, check
 from confcodec.call.rooms import (
     CALLER,
     DEFAULT_ROOM,
@@ -26,7 +27,7 @@ from confcodec.call.rooms import (
 )
 from confcodec.call.signalling import HEARTBEAT, MAX_MESSAGE, read_message
 from confcodec.call.tokens import Keys, same
-from confcodec.errors import PacketError
+from confcodec.errors import PacketError, RoleError
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +42,11 @@ class HostRoom(NamedTuple):
 
     name: str
     token: str
-    """Lets somebody talk."""
+    """Lets its holder do everything."""
+    guest_token: str
+    """Lets somebody look and talk."""
     watch_token: str
-    """Lets somebody watch."""
+    """Lets somebody look."""
 
 
 class Desk:
@@ -73,8 +76,7 @@ class Desk:
 
     def host_room(self, name: str) -> HostRoom:
         """The room of that name, with the tokens that open it."""
-        keys = self.keys
-        return HostRoom(name, keys.token(name), keys.token(name, WATCHER))
+        return HostRoom(name, *(self.keys.token(name, role) for role in LINKS))
 
     def is_child(self, token: str) -> bool:
         """Whether an untrusted token is the loopback child's."""
@@ -121,7 +123,7 @@ class _Visit:
         Raises:
             RefusedError: there is no place for this visitor.
         """
-        rooms, room, id_ = self._admit()
+        rooms, room, id_, role = self._admit()
         member = Member(id_, self._deliver)
         others = await rooms.enter(room, member)
         welcome = {"type": "welcome", "id": id_, "others": others}
@@ -129,7 +131,7 @@ class _Visit:
         tasks = [
             asyncio.create_task(self._write()),
             asyncio.create_task(self._closing.wait()),
-            asyncio.create_task(self._read(rooms, room, id_)),
+            asyncio.create_task(self._read(rooms, room, id_, role)),
         ]
         try:
             await _say(self._socket, {**welcome, "ice": ice})
@@ -140,17 +142,19 @@ class _Visit:
             await asyncio.gather(*tasks, return_exceptions=True)
             await rooms.leave(room, member)
 
-    def _admit(self) -> tuple[Rooms, str, str]:
-        """Where to, and as whom."""
+    def _admit(self) -> tuple[Rooms, str, str, Role]:
+        """Where to, as whom, and as what."""
         token = self._query.get("token", "")
         room = self._query.get("room", DEFAULT_ROOM)
         name = self._query.get("id") or secrets.token_hex(8)
         if not _ID.fullmatch(name):
             raise RefusedError("bad-message", "an id has 1 to 32 letters, digits or -")
         if self._desk.is_child(token):
-            return self._desk.inner, LOOPBACK_ROOM, f"{CALLER}-{name}"
+            return self._desk.inner, LOOPBACK_ROOM, f"{CALLER}-{name}", Role.CHILD
         role = self._desk.keys.role(check_name(room), token)
-        return self._desk.rooms, room, f"{role}-{name}"
+        # The seats of a room are alike: whoever has the host's link and calls is a caller.
+        kind = WATCHER if role is Role.WATCH else CALLER
+        return self._desk.rooms, room, f"{kind}-{name}", role
 
     def _deliver(self, note: Note) -> None:
         try:
@@ -164,7 +168,7 @@ class _Visit:
         while (note := await self._outbox.get()) is not None:
             await _say(self._socket, note)
 
-    async def _read(self, rooms: Rooms, room: str, id_: str) -> None:
+    async def _read(self, rooms: Rooms, room: str, id_: str, role: Role) -> None:
         async for message in self._socket:
             if not self._bucket.take():
                 self._deliver(_error("too-many", "too many messages"))
@@ -172,12 +176,15 @@ class _Visit:
             try:
                 data = message.data if message.type == WSMsgType.TEXT else None
                 to, note = _read_note(data)
+                check(role, f"/signal {note['type']}")
                 if not await rooms.send(
                     room, to or host_id(room), {**note, "from": id_}
                 ):
                     self._deliver(_error("nobody", "the other side is not here now"))
             except PacketError as error:
                 self._deliver(_error("bad-message", str(error)))
+            except RoleError as error:
+                self._deliver(_error("not-allowed", str(error)))
         return None
 
 

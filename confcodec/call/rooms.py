@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 HOST, CALLER, WATCHER = "a", "c", "w"
-ROLES = (CALLER, WATCHER)
-"""What a token can make of its holder."""
 LOOPBACK = "loopback"
 REMOTE = "remote"
 

@@ -5,19 +5,21 @@ import contextlib
 import logging
 import subprocess
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from confcodec.call.addresses import Ways, local_base, ways_in
 from confcodec.call.first import first
 from confcodec.call.host import Host
 from confcodec.call.ice import parse_server
 from confcodec.call.options import CallOptions
 from confcodec.call.reach import Reach, server_context
-from confcodec.call.reception import Desk
+from confcodec.call.reception import Desk, HostRoom
 from confcodec.call.redis_rooms import RedisRooms
 from confcodec.call.report import Report, make_report
 from confcodec.call.rooms import DEFAULT_ROOM, REMOTE, RefusedError, Rooms, check_name
-from confcodec.call.server import listening, local_base, make_app, make_introducer
+from confcodec.call.server import listening, make_app, make_introducer
 from confcodec.call.stats import ReceiveStats, SendStats
 from confcodec.call.tokens import Keys, load_secret
 from confcodec.errors import TransportError
@@ -75,11 +77,12 @@ class Server:
                 return
             host = Host(self._options, desk, room, self._spare)
             self._reports = host.reports
-            base = host.base = await self._listen(stack, make_app(host))
+            base = await self._listen(stack, make_app(host))
+            host.ways = ways_in(base, reach.origins)
             stack.push_async_callback(host.endpoint.close)
             await host.endpoint.start()
-            announce(f"{base}/r/{room}#{host.room.token}")
-            logger.info("to watch only: %s/r/%s#%s", base, room, host.room.watch_token)
+            announce(f"{host.ways.own}/r/{room}#{host.room.token}")
+            tell_links(host.ways, host.room)
             await self._live(host, local_base(base), stop, measuring)
 
     async def _listen(
@@ -100,7 +103,11 @@ class Server:
     ) -> None:
         """Bring callers together, and nothing else."""
         base = await self._listen(stack, make_introducer(desk))
-        announce(f"{base}/r/{room}#{desk.host_room(room).token}")
+        ways = ways_in(base, self._options.reach.origins)
+        token = desk.host_room(room).guest_token
+        announce(f"{ways.inviting[0]}/r/{room}#{token}")
+        if ways.trouble:
+            logger.info("this link is %s", ways.trouble)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.seconds):
                 await stop.wait()
@@ -133,6 +140,16 @@ class Server:
             await asyncio.gather(side, calls, return_exceptions=True)
 
 
+def tell_links(ways: Ways, room: HostRoom) -> None:
+    """Say how others come in; whoever keeps the host's link to itself stays its only master."""
+    for base in ways.inviting:
+        logger.info("to invite: %s/r/%s#%s", base, room.name, room.guest_token)
+    base = ways.inviting[0]
+    logger.info("to watch only: %s/r/%s#%s", base, room.name, room.watch_token)
+    if ways.trouble:
+        logger.info("these links are %s", ways.trouble)
+
+
 async def make_desk(reach: Reach) -> Desk:
     """The reception that these options describe.
 
@@ -149,8 +166,14 @@ async def make_desk(reach: Reach) -> Desk:
         rooms,
         servers,
         reach.turn_secret,
-        reach.origins,
+        [site_of(origin) for origin in reach.origins],
     )
+
+
+def site_of(url: str) -> str:
+    """The origin of a page at `url`, as a browser names it: without any path."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _room(reach: Reach) -> str:

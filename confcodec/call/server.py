@@ -1,8 +1,10 @@
 """The web server of `serve`: page, signalling, views, health.
 
-GET /             the page            GET /signal   WebSocket, see signalling
+GET /, /r/ROOM    the page            GET /signal   WebSocket, see signalling
 GET /healthz      for containers      GET /view     WebSocket, see console
-                                      GET /publish  WebSocket of the loopback child
+GET /why          see entrance        GET /publish  WebSocket of the loopback child
+
+Who may ask for which of them stands in roles.
 """
 
 import asyncio
@@ -15,15 +17,16 @@ from contextlib import asynccontextmanager
 from aiohttp import WSMsgType, web
 
 from confcodec import __version__
+from confcodec.call.addresses import bracketed
 from confcodec.call.console import obey, state_message, stats_message
+from confcodec.call.entrance import add_headers, let_in
 from confcodec.call.extras import extra_routes
 from confcodec.call.first import first
 from confcodec.call.host import Host
-from confcodec.call.limits import WISHES, Bucket, check_origin
+from confcodec.call.limits import REASON, WISHES, Bucket
 from confcodec.call.loopback import STATS_INTERVAL
 from confcodec.call.reception import CLOSING, DESK, Desk, signal
-from confcodec.call.rooms import LOOPBACK, REMOTE
-from confcodec.call.tokens import same
+from confcodec.call.roles import Role
 from confcodec.call.views import Page, Shot
 from confcodec.errors import PacketError, TransportError
 from confcodec.share import share_path
@@ -33,17 +36,12 @@ logger = logging.getLogger(__name__)
 
 HOST = web.AppKey("host", Host)
 
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self' ws: wss:",
-    "Cache-Control": "no-cache",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 _MAX_WISH = 48_000
 """Bytes of the longest wish: the offer of a browser's camera takes 10,000."""
 
 MAX_PAGES = 16
+HOSTS_PAGES = 4
+"""Places besides that only the host's pages can take: guests must not shut it out."""
 
 
 def make_app(host: Host) -> web.Application:
@@ -53,7 +51,7 @@ def make_app(host: Host) -> web.Application:
     app[DESK] = host.desk
     app.cleanup_ctx.append(_closing)
     app.cleanup_ctx.append(_background)
-    app.on_response_prepare.append(_add_headers)
+    app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(_close_sockets)
     app.add_routes(
         [
@@ -63,7 +61,8 @@ def make_app(host: Host) -> web.Application:
             web.get("/signal", signal),
             web.get("/view", _view),
             web.get("/publish", _publish),
-            *extra_routes(_host_of),
+            web.get("/why", _why),
+            *extra_routes(_let_in),
             web.static("/", share_path("web")),
         ]
     )
@@ -75,7 +74,7 @@ def make_introducer(desk: Desk) -> web.Application:
     app = web.Application()
     app[DESK] = desk
     app.cleanup_ctx.append(_closing)
-    app.on_response_prepare.append(_add_headers)
+    app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(_close_sockets)
     app.add_routes(
         [
@@ -106,15 +105,9 @@ async def listening(
         except OSError as error:
             raise TransportError(_why_not(error, address, port)) from error
         bound = runner.addresses[0][1]
-        shown = f"[{address}]" if ":" in address else address
-        yield f"{'https' if tls else 'http'}://{shown}:{bound}"
+        yield f"{'https' if tls else 'http'}://{bracketed(address)}:{bound}"
     finally:
         await runner.cleanup()
-
-
-def local_base(base: str) -> str:
-    """The address under which this machine itself reaches a server bound to `base`."""
-    return base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _why_not(error: OSError, address: str, port: int) -> str:
@@ -151,16 +144,16 @@ async def _stats(host: Host) -> None:
             host.views.text(stats_message(host))
 
 
-async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
-
-
 async def _close_sockets(app: web.Application) -> None:
     app[CLOSING].set()
 
 
-async def _index(_request: web.Request) -> web.FileResponse:
-    return web.FileResponse(share_path("web") / "index.html")
+async def _index(request: web.Request) -> web.Response:
+    """The page, whose addresses are relative: a proxy may put a path before them."""
+    html = (share_path("web") / "index.html").read_text(encoding="utf-8")
+    if "room" in request.match_info:
+        html = html.replace('<base href="./">', '<base href="../">')
+    return web.Response(text=html, content_type="text/html")
 
 
 async def _introduction(_request: web.Request) -> web.Response:
@@ -178,42 +171,47 @@ async def _health(request: web.Request) -> web.Response:
     return web.json_response({"status": "ok", "state": state, "version": __version__})
 
 
-def _check_token(request: web.Request, wanted: str) -> None:
-    desk, room = request.app[DESK], request.app[HOST].room
-    check_origin(request, desk.origins)
-    token = request.query.get("token", "")
-    if request.query.get("room", room.name) != room.name:
-        raise web.HTTPNotFound(text="this room's page is on another server\n")
-    if wanted == LOOPBACK and desk.is_child(token):
-        return
-    if wanted == REMOTE and same(token, room.token):
-        return
-    raise web.HTTPForbidden(
-        text="wrong token; open the whole link that serve printed\n"
-    )
+def _let_in(request: web.Request, asked: str | None = None) -> tuple[Host, Role]:
+    host = request.app[HOST]
+    return host, let_in(request, request.app[DESK], host.room, asked)
 
 
-def _host_of(request: web.Request) -> Host:
-    _check_token(request, REMOTE)
-    return request.app[HOST]
+def _check_place(host: Host, role: Role) -> None:
+    """Whether there is room for one more page; a few are kept for the host's own."""
+    most = MAX_PAGES + (HOSTS_PAGES if role is Role.HOST else 0)
+    if len(host.views.pages) >= most:
+        raise web.HTTPServiceUnavailable(
+            text=f"{most} pages are open already; close one, and this one goes on\n",
+            headers={REASON: "full"},
+        )
+
+
+async def _why(request: web.Request) -> web.Response:
+    """Whether a page's WebSocket would be let in, and in words why not."""
+    try:
+        host, role = _let_in(request, "/view")
+        _check_place(host, role)
+        request.app[DESK].gate.check(request)
+    except web.HTTPException as error:
+        code, words = error.headers.get(REASON, "refused"), error.text or ""
+        return web.json_response({"code": code, "message": words.strip()})
+    return web.json_response({"code": "ok", "message": ""})
 
 
 async def _view(request: web.Request) -> web.WebSocketResponse:
     """A page: pictures and figures there, wishes here."""
-    host = request.app[HOST]
-    _check_token(request, REMOTE)
-    if len(host.views.pages) >= MAX_PAGES:
-        raise web.HTTPServiceUnavailable(text="too many pages are open already\n")
+    host, role = _let_in(request)
+    _check_place(host, role)
     with request.app[DESK].gate.passing(request):
-        return await _show(host, request)
+        return await _show(host, role, request)
 
 
-async def _show(host: Host, request: web.Request) -> web.WebSocketResponse:
+async def _show(host: Host, role: Role, request: web.Request) -> web.WebSocketResponse:
     # Uncompressed: nearly all is JPEG, and deflating it cost more than making and sending it.
     socket = web.WebSocketResponse(max_msg_size=_MAX_WISH, timeout=1, compress=False)
     await socket.prepare(request)
-    page = Page(socket)
-    page.text(state_message(host))
+    page = Page(socket, role)
+    page.text(state_message(host, role))
     host.views.pages.add(page)
     await host.child.view(on=True)
     tasks = [
@@ -243,8 +241,7 @@ async def _obey_all(host: Host, page: Page, socket: web.WebSocketResponse) -> No
 
 async def _publish(request: web.Request) -> web.WebSocketResponse:
     """The loopback child: its pictures and figures."""
-    host = request.app[HOST]
-    _check_token(request, LOOPBACK)
+    host, _ = _let_in(request)
     socket = web.WebSocketResponse(max_msg_size=pictures.MAX_PICTURE, timeout=1)
     await socket.prepare(request)
     figures = host.child

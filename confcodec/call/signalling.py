@@ -7,7 +7,7 @@
     server -> member  {"type": "came" or "left", "from": id}, {"type": "replaced"}
                       {"type": "error", "code": ..., "message": ...}
 
-Codes: bad-token, bad-room, bad-message, room-full, too-many, nobody, unavailable. The connection stays
+Codes: bad-token, bad-room, bad-message, not-allowed, room-full, too-many, nobody, unavailable. The connection stays
 for the whole call and comes back by itself, at another address if there are several; a call
 does not need it once it is under way. See rooms for who offers.
 """
@@ -92,8 +92,11 @@ def _parse_one(url: str) -> Link:
             f"{url!r} is no link; pass the whole one that serve printed"
         )
     where = f"[{host}]" if ":" in host else host
-    base = f"{parts.scheme}://{where}{f':{port}' if port else ''}"
-    room = parts.path.removeprefix("/r/") if parts.path.startswith("/r/") else ""
+    # A proxy may put a path of its own before the server's.
+    before, found, room = parts.path.rpartition("/r/")
+    before = before if found else parts.path.rstrip("/")
+    base = f"{parts.scheme}://{where}{f':{port}' if port else ''}{before}"
+    room = room.rstrip("/") if found else ""
     return Link((base,), room or DEFAULT_ROOM, parts.fragment)
 
 

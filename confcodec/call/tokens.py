@@ -14,7 +14,8 @@ import secrets
 import sys
 from pathlib import Path
 
-from confcodec.call.rooms import CALLER, ROLES, RefusedError
+from confcodec.call.roles import LINKS, Role
+from confcodec.call.rooms import RefusedError
 
 logger = logging.getLogger(__name__)
 
@@ -28,19 +29,19 @@ class Keys:
     def __init__(self, secret: bytes | None = None) -> None:
         self._secret = secret or secrets.token_bytes(32)
 
-    def token(self, room: str, role: str = CALLER) -> str:
+    def token(self, room: str, role: str = Role.GUEST) -> str:
         """The token that gives its holder `role` in `room`."""
         text = f"confcodec:{role}:{room}".encode()
         mac = hmac.digest(self._secret, text, hashlib.sha256)[:_MAC_BYTES]
         return role + base64.urlsafe_b64encode(mac).decode()
 
-    def role(self, room: str, token: str) -> str:
+    def role(self, room: str, token: str) -> Role:
         """What the holder of this token, untrusted, may be in `room`.
 
         Raises:
             RefusedError: nothing.
         """
-        for role in ROLES:
+        for role in LINKS:
             if same(token, self.token(room, role)):
                 return role
         raise RefusedError(

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -24,6 +24,7 @@ from aiohttp import web
 
 from confcodec.call.newest import NewestQueue
 from confcodec.call.receiver import ReceivedFrame
+from confcodec.call.roles import Role
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.media.scale import can_halve, halve
 from confcodec.wire.pictures import DECODED, ORIGINAL, Picture, pack
@@ -83,7 +84,9 @@ def original_shot(frame: Frame) -> Shot:
 class Page:
     """One connected browser."""
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
+    def __init__(self, socket: web.WebSocketResponse, role: Role = Role.WATCH) -> None:
+        self.role = role
+        """What its link makes of whoever has opened it."""
         self.small = False
         """Originals are drawn so small that half their width and height will do."""
         self._socket = socket
@@ -158,6 +161,12 @@ class Views:
         """Send a text message to all pages."""
         for page in self.pages:
             page.text(message)
+
+    def tell(self, message_for: Callable[[Role], str]) -> None:
+        """Send each page the text message for its role."""
+        messages = {role: message_for(role) for role in {p.role for p in self.pages}}
+        for page in self.pages:
+            page.text(messages[page.role])
 
     async def run(self) -> None:
         """Code and send pictures until cancelled."""

@@ -13,18 +13,13 @@ server -> page  {"type": "camera", "sdp": answer}
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from confcodec.call.rooms import REMOTE
 from confcodec.codec.frame import check_size
 from confcodec.errors import ConfcodecError
-from confcodec.media.camera import cameras
 from confcodec.media.capture import open_source
 from confcodec.wire.emulator import CLEAN, Impairment
 
@@ -38,17 +33,22 @@ _FPS = (1.0, 60.0)
 
 
 def extra_state(host: Host) -> dict[str, object]:
-    """What this module adds to the `state` message."""
-    endpoint, recorder = host.endpoint, host.recorder
-    given = endpoint.options.source
-    listed = ["demo", *cameras()]
-    if given not in (None, "auto", BROWSER, *listed):
-        listed.append(str(given))
+    """What this module adds to every page's `state` message."""
+    spec = _spec(host)
     return {
-        "camera": endpoint.settings.camera,
-        "sources": listed if endpoint.source else [],
-        "source_spec": _spec(host),
+        "camera": host.endpoint.settings.camera,
+        "source_spec": spec if spec in (None, BROWSER) else host.menu.name(str(spec)),
         "browser_camera": host.browser.told(),
+        "recording": {"on": host.recorder.on, "files": []},
+    }
+
+
+def host_state(host: Host) -> dict[str, object]:
+    """What the host's pages are told besides: all that they alone can use."""
+    endpoint, recorder = host.endpoint, host.recorder
+    trouble = recorder.trouble or (host.peer and host.peer.trouble)
+    return {
+        "sources": host.menu.names() if endpoint.source else [],
         "recording": {
             "on": recorder.on,
             "files": [
@@ -57,30 +57,14 @@ def extra_state(host: Host) -> dict[str, object]:
                 if path.exists()
             ],
         },
-        "trouble": recorder.trouble or (host.peer and host.peer.trouble),
+        "trouble": trouble and host.menu.without_paths(trouble),
         "impair": True,
         "impairment": asdict(endpoint.network.impairment),
-        "base": reachable(host.base),
+        "base": host.ways.others[0] if host.ways.others else None,
+        "reach": host.ways.known,
+        "guest_token": host.room.guest_token,
+        "watch_token": host.room.watch_token,
     }
-
-
-def reachable(base: str) -> str | None:
-    """A web server's address as other machines reach it; None if they do not."""
-    parts = urlsplit(base)
-    try:
-        address = ip_address(parts.hostname or "127.0.0.1")
-    except ValueError:
-        return None if parts.hostname == "localhost" else base
-    if address.is_loopback:
-        return None
-    if not address.is_unspecified:
-        return base
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing; only picks the way out
-        except OSError:
-            return None
-        return f"{parts.scheme}://{probe.getsockname()[0]}:{parts.port}"
 
 
 async def wish(host: Host, page: Page, message: Mapping[str, object]) -> None:
@@ -96,7 +80,7 @@ async def wish(host: Host, page: Page, message: Mapping[str, object]) -> None:
         case {"type": "set", "camera": bool(on)}:
             endpoint.settings.camera = on
         case {"type": "set", "source": str(source)}:
-            await endpoint.choose_source(_allowed(source), size, fps)
+            await endpoint.choose_source(host.menu.spec(source), size, fps)
             await host.browser.close()
         case {"type": "set", "size": [int(width), int(height)]}:
             check_size(width, height)
@@ -158,19 +142,3 @@ def _spec(host: Host) -> str | None:
     if endpoint.options.source != "auto":
         return endpoint.options.source
     return endpoint.source.name.removeprefix("/dev/video")
-
-
-def _allowed(source: str) -> str:
-    """A source that a page may choose: whoever has the link could ask for any file.
-
-    Raises:
-        ValueError: a file outside the folder where the server was started.
-    """
-    if source == "demo" or source in cameras():
-        return source
-    here = Path.cwd()
-    if not (here / source).resolve().is_relative_to(here):
-        raise ValueError(
-            f"{source} is outside {here}, where the server was started; a page may use none else"
-        )
-    return source

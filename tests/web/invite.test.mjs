@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { findings } from "../../web/findings.js";
+import { inviteLink } from "../../web/invite.js";
 
 const INFO = { codec: "rt", device: "cpu", dtype: "bf16" };
 const STATE = { state: "loopback", source: "demo", info: INFO, fps: 30 };
@@ -41,4 +42,30 @@ test("no data channel, no secure page and a trouble of the server each have a se
   assert.ok(words({ state: "waiting" }).some((one) => one.includes("UDP is blocked")));
   assert.ok(words({}, { ...HERE, secure: false }).some((one) => one.includes("only to localhost and https")));
   assert.ok(words({ trouble: "disk full" }).includes("bad: disk full"));
+});
+
+test("why others do not reach the server is told apart", () => {
+  const found = (state) => words(state).join();
+  assert.match(found({ base: null, reach: "local" }), /this machine only/);
+  assert.match(found({ base: null, reach: "container" }), /container.*--origin/);
+  assert.match(found({ base: null, reach: "nowhere" }), /--host ::/);
+  assert.match(found({ base: "http://192.0.2.7:8080", reach: "address" }), /reach http:..192/);
+});
+
+const link = (href, state) => inviteLink(new URL(href), { room: "home", ...state }, "T");
+
+test("a link for others has --origin, else the page's own address, else the machine's", () => {
+  const origin = { base: "https://call.example/codec", reach: "origin" };
+  assert.equal(link("http://127.0.0.1:8080/r/home#h", origin), "https://call.example/codec/r/home#T");
+  const inner = { base: null, reach: "container" };
+  assert.equal(link("http://server.lan:9000/r/home#h", inner), "http://server.lan:9000/r/home#T");
+  assert.equal(link("http://127.0.0.1:9000/r/home#h", inner), "http://127.0.0.1:9000/r/home#T");
+  const address = { base: "http://192.0.2.7:8080", reach: "address" };
+  assert.equal(link("http://127.0.0.1:8080/r/home#h", address), "http://192.0.2.7:8080/r/home#T");
+  assert.equal(link("https://far.example/x/r/home#h", address), "https://far.example/x/r/home#T");
+});
+
+test("a guest, who is told no address, passes on the one of its own page", () => {
+  assert.equal(link("https://far.example/r/home#c", {}), "https://far.example/r/home#T");
+  assert.equal(link("http://127.0.0.1:8080/#c", {}), "http://127.0.0.1:8080/#T");
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { View, viewUrl } from "../../web/view.js";
+import { View, siteUrl, viewUrl } from "../../web/view.js";
 
 // A network path made by hand: sockets that the test opens, feeds and closes.
 class Socket {
@@ -27,16 +27,19 @@ class Socket {
   }
 }
 
-function connect(t, refused = false) {
+// answers: what the server says each time it is asked why; the last one again and again.
+function connect(t, ...answers) {
   mock.timers.enable({ apis: ["setTimeout"] });
   t.after(() => mock.timers.reset());
   const sockets = [];
   const open = (url) => (sockets.push(new Socket(url)), sockets.at(-1));
-  const view = new View("ws://host/view?token=T", { open, isRefused: async () => refused });
+  const view = new View("ws://host/view?token=T", { open, whyNot: async () => (answers.length > 1 ? answers.shift() : (answers[0] ?? null)) });
   const heard = [];
   for (const type of ["open", "lost", "refused"]) view.addEventListener(type, () => heard.push(type));
+  const barred = [];
+  view.addEventListener("barred", ({ detail }) => barred.push(detail));
   view.addEventListener("message", ({ detail }) => heard.push(detail));
-  return { view, sockets, heard };
+  return { view, sockets, heard, barred };
 }
 
 // Let promises settle.
@@ -51,6 +54,9 @@ test("the address carries the token in the query and speaks WebSocket", () => {
   assert.equal(viewUrl(new URL("http://host:8080/#a+b"), "a+b"), "ws://host:8080/view?token=a%2Bb");
   assert.equal(viewUrl(new URL("https://host/#T"), "T", "laboratory"), "wss://host/laboratory?token=T");
   assert.equal(viewUrl(new URL("https://host/r/ours#T"), "T"), "wss://host/view?token=T&room=ours");
+  assert.equal(viewUrl(new URL("https://host/codec/r/ours#T"), "T"), "wss://host/codec/view?token=T&room=ours");
+  assert.equal(viewUrl(new URL("https://host/codec/#T"), "T"), "wss://host/codec/view?token=T");
+  assert.equal(siteUrl(new URL("https://host/codec/r/ours?x=1#T"), "qr.svg").href, "https://host/codec/qr.svg");
 });
 
 test("a question without a connection is refused at once", async (t) => {
@@ -127,12 +133,37 @@ test("pauses stop growing at a few seconds", async (t) => {
 });
 
 test("a refused token ends the attempts", async (t) => {
-  const { sockets, heard } = connect(t, true);
+  const { sockets, heard } = connect(t, { code: "bad-token", message: "wrong token" });
   sockets[0].close();
   await settle();
   await after(60);
   assert.deepEqual(heard, ["lost", "refused"]);
   assert.equal(sockets.length, 1);
+});
+
+async function fail(sockets, times) {
+  for (let i = 0; i < times; i++) {
+    sockets.at(-1).close();
+    await settle();
+    await after(4.9);
+  }
+}
+
+test("a server that lets the page not in is asked why, in words, while the attempts go on", async (t) => {
+  const { sockets, heard, barred } = connect(t, { code: "origin", message: "pass --origin" }, { code: "full", message: "16 pages" }, null);
+  await fail(sockets, 3);
+  assert.deepEqual(barred, ["pass --origin", "16 pages", ""]);
+  assert.equal(sockets.length, 4);
+  sockets[3].open();
+  assert.equal(heard.at(-1), "open");
+});
+
+test("where the server knows no reason twice, something between drops the WebSocket", async (t) => {
+  const { sockets, barred } = connect(t, { code: "ok", message: "" });
+  await fail(sockets, 1);
+  assert.deepEqual(barred, []); // it may just have started
+  await fail(sockets, 1);
+  assert.match(barred[0], /proxy.*Upgrade/);
 });
 
 test("a server that falls silent counts as lost, and its late words are ignored", async (t) => {
