@@ -39,9 +39,10 @@ def damage(
     damaged = reader.gaps + len(faults)
     if damaged:
         logger.warning(
-            "%s is damaged in %d places; its other frames are whole%s",
+            "%s is damaged, %d time%s; its other frames are whole%s",
             reader.path,
             damaged,
+            "" if damaged == 1 else "s",
             f" ({faults[0]})" if faults else "",
         )
     facts: dict[str, object] = {"truncated": reader.truncated, "damaged": damaged}

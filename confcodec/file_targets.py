@@ -146,7 +146,7 @@ def write_small(content: bytes, target: Path, targets: Targets) -> None:
 
 def is_special(path: Path) -> bool:
     """Whether a path is a pipe, a device or a socket: nothing is lost by writing to it."""
-    return _exists(path) and path.exists() and not (path.is_file() or path.is_dir())
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
 
 
 def make_folder(path: Path) -> None:

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from confcodec.cli import main
-from confcodec.errors import CaptureError
+from confcodec.codec.weights import read_named
+from confcodec.errors import CaptureError, ConfcodecError, WeightsError
 from confcodec.file_paths import decoding_plan, encoding_plan, expand
+from confcodec.lab.checkpoint import read_checkpoint
+from confcodec.lab.evaluation import read_rows
 from confcodec.lab.pictures import readable_paths
 from confcodec.media.bitstream_file import BitstreamReader, BitstreamWriter, FileHeader
 from confcodec.media.picture import PICTURES, find_pictures, read_picture
@@ -304,6 +308,21 @@ def test_one_bad_picture_does_not_stop_a_comparison(
     assert json.loads(out[0].read_text())["pictures"] == 1
     assert "caf\\xe9.png" in out[1].read_text()
     assert caplog.text.count("left out") == 2
+
+
+def test_weights_and_checkpoints_are_no_pipes_and_rows_no_other_table(
+    tmp_path: Path,
+) -> None:
+    pipe = tmp_path / "rt-12345678.safetensors"
+    os.mkfifo(pipe)
+    with pytest.raises(WeightsError, match="no ordinary file"):
+        read_named(pipe)
+    with pytest.raises(ConfcodecError, match="no ordinary file"):
+        read_checkpoint(pipe, torch.device("cpu"))
+    mine = tmp_path / "mine.csv"
+    mine.write_bytes(b"name,figure\ncaf\xe9,1\n")
+    with pytest.raises(ConfcodecError, match="holds no rows of eval"):
+        read_rows(mine)
 
 
 def test_a_decoding_plan_does_not_open_what_is_no_file(tmp_path: Path) -> None:

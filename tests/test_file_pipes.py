@@ -183,5 +183,5 @@ def test_an_encoding_that_is_ended_leaves_nothing(number: int, tmp_path: Path) -
             time.sleep(0.01)  # until it has begun to write
         assert process.poll() is None
         process.send_signal(number)
-        assert process.wait(60) == 130
+        assert process.wait(60) in (130, 128 + number)
     assert names(tmp_path) == ["x.mp4"]
