@@ -58,9 +58,7 @@ class Targets:
         if target.is_dir():
             raise CaptureError(f"{target} is a folder; name a file")
         if key and not target.is_file():
-            raise CaptureError(
-                f"{target} is no ordinary file; name one, or - for standard output"
-            )
+            raise CaptureError(f"{target} is no ordinary file; name another output")
         if not self.force:
             raise CaptureError(
                 f"{target} exists; --force replaces it, or name another output"

@@ -21,6 +21,7 @@ from confcodec.file_paths import decoding_plan, encoding_plan, expand
 from confcodec.lab.checkpoint import read_checkpoint
 from confcodec.lab.evaluation import read_rows
 from confcodec.lab.pictures import readable_paths
+from confcodec.media.audio import open_microphone
 from confcodec.media.bitstream_file import BitstreamReader, BitstreamWriter, FileHeader
 from confcodec.media.picture import PICTURES, find_pictures, read_picture
 from confcodec.printable import printable, printable_values
@@ -175,6 +176,30 @@ def test_a_named_pipe_is_refused_not_waited_for(verb: str, tmp_path: Path) -> No
     assert len(done.stderr.splitlines()) == 1
     with pytest.raises(CaptureError, match="holds no file"):
         expand([tmp_path], frozenset({end}))
+
+
+@pytest.mark.parametrize("option", ["--audio", "--source", "--sink", "--speaker"])
+def test_a_call_does_not_wait_for_a_named_pipe(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    if option == "--audio":  # opened once there is a call
+        with pytest.raises(CaptureError, match="no ordinary file"):
+            open_microphone(str(pipe))
+        return
+    assert run("bench", "--codec", "jpeg", option, pipe, "--force") == 1
+    assert "pipe.mp4" in capsys.readouterr().err
+
+
+def test_a_report_may_go_to_a_pipe(tmp_path: Path) -> None:
+    pipe, source = tmp_path / "report", save(tmp_path / "x.png")
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        assert run("encode", source, "--codec", "jpeg", "--json", pipe) == 0
+        out, _ = reader.communicate(timeout=60)
+    assert json.loads(out)["frames"] == 1
+    assert pipe.is_fifo()
 
 
 def test_a_device_is_no_file(capsys: pytest.CaptureFixture[str]) -> None:
