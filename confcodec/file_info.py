@@ -71,9 +71,8 @@ def describe(path: Path) -> dict[str, object]:
         CaptureError: the file cannot be read.
         BitstreamError: it is not ours, or all of it is damaged.
     """
-    codecs: Counter[str] = Counter()
-    models: Counter[str] = Counter()
-    qualities: Counter[int] = Counter()
+    codecs, models = Counter[str](), Counter[str]()
+    qualities = Counter[int]()
     lengths: list[int] = []
     faults: list[BitstreamError] = []
     last = 0.0
