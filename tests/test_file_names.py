@@ -130,6 +130,38 @@ def test_a_name_that_is_too_long_is_one_line(
     assert names(tmp_path) == ["x.png"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["eval", "LONG"],
+        ["eval", "LONG/x"],
+        ["data", "LONG", "out"],
+        ["data", "IN", "LONG"],
+        ["train", "LONG"],
+        ["train", "IN", "--out", "LONG"],
+        ["export", "LONG", "IN"],
+        ["bench", "--codec", "jpeg", "--source", "LONG"],
+        ["bench", "--codec", "jpeg", "--sink", "LONG.mp4"],
+        ["info", "LONG"],
+    ],
+)
+def test_every_verb_takes_a_name_that_is_too_long_for_what_it_is(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    save(tmp_path / "in" / "x.png")
+    clip(tmp_path / "in" / "y.ccb")
+    places = {"LONG": tmp_path / ("n" * 300), "IN": tmp_path / "in"}
+    for name, path in places.items():
+        words = [word.replace(name, str(path)) for word in words]
+    try:
+        code = main(words)
+    except SystemExit as exit_:
+        code = int(str(exit_.code))
+    assert code in (1, 2)
+    assert "confcodec" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_decoded_name_that_gets_too_long_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
