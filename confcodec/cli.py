@@ -75,6 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"confcodec: error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        # What no boundary has seen coming: a place that is full, forbidden, or impossible.
+        if options.debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        reason = error.strerror or error
+        print(f"confcodec: error: {where}{reason}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -39,9 +39,10 @@ def damage(
     damaged = reader.gaps + len(faults)
     if damaged:
         logger.warning(
-            "%s is damaged in %d places; its other frames are whole%s",
+            "%s is damaged, %d time%s; its other frames are whole%s",
             reader.path,
             damaged,
+            "" if damaged == 1 else "s",
             f" ({faults[0]})" if faults else "",
         )
     facts: dict[str, object] = {"truncated": reader.truncated, "damaged": damaged}
@@ -70,9 +71,8 @@ def describe(path: Path) -> dict[str, object]:
         CaptureError: the file cannot be read.
         BitstreamError: it is not ours, or all of it is damaged.
     """
-    codecs: Counter[str] = Counter()
-    models: Counter[str] = Counter()
-    qualities: Counter[int] = Counter()
+    codecs, models = Counter[str](), Counter[str]()
+    qualities = Counter[int]()
     lengths: list[int] = []
     faults: list[BitstreamError] = []
     last = 0.0

@@ -147,13 +147,8 @@ def _plan(
         # As with `cp`, the last of several paths is where to.
         paths, output = paths[:-1], paths[-1]
     sources = expand(paths, endings)
-    first = sources[0][0]
     if output == STANDARD or (STANDARD, STANDARD) in sources:
-        if len(sources) > 1 or (output and output != STANDARD and not output.suffix):
-            raise CaptureError(
-                "- stands for one file; give it one other, or - for the output as well"
-            )
-        return [(first, output or STANDARD)]
+        return [_piped(sources, output)]
     if output is not None and output.suffix and not os.path.isdir(output):
         if len(sources) > 1:
             raise CaptureError(
@@ -162,17 +157,25 @@ def _plan(
         return [(sources[0][0], output)]
     plan: dict[Path, Path] = {}
     for source, below in sources:
-        target = (output / below if output else source).with_suffix("")
+        stem = (output / below if output else source).with_suffix("")
         # with_suffix would take ".5" of "take.5" for an ending.
-        target = target.with_name(
-            target.name + ("" if output else beside) + ending(source)
-        )
+        end = ("" if output else beside) + ending(source)
+        target = stem.with_name(stem.name + end)
         if target in plan:
             raise CaptureError(
                 f"{plan[target]} and {source} would both become {target}; rename one"
             )
         plan[target] = source
     return [(source, target) for target, source in plan.items()]
+
+
+def _piped(sources: Plan, output: Path | None) -> tuple[Path, Path]:
+    """Where one side at least is standard input or output: exactly one file on each."""
+    if len(sources) > 1 or (output and output != STANDARD and not output.suffix):
+        raise CaptureError(
+            "- stands for one file; give it one other, or - for the output as well"
+        )
+    return sources[0][0], output or STANDARD
 
 
 def _is_input(path: Path, endings: frozenset[str]) -> bool:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from PIL import Image
 
@@ -70,14 +71,27 @@ def standard_output(suffix: str) -> Iterator[Path]:
         with _without(path):
             yield path
         try:
-            with path.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            with path.open("rb") as file, _bytes_out() as out:
+                shutil.copyfileobj(file, out)
+                out.flush()
         except OSError as error:
             reason = error.strerror or error
             raise CaptureError(
                 f"standard output cannot be written: {reason}"
             ) from error
+
+
+@contextmanager
+def _bytes_out() -> Iterator[IO[bytes]]:
+    """Standard output itself, whatever stands between it and `print`."""
+    sys.stdout.flush()
+    try:
+        number = sys.stdout.fileno()
+    except io.UnsupportedOperation:  # it is kept in memory
+        yield sys.stdout.buffer
+        return
+    with open(number, "wb", closefd=False) as out:
+        yield out
 
 
 def _suffix_of(head: bytes) -> str:

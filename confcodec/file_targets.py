@@ -58,9 +58,7 @@ class Targets:
         if target.is_dir():
             raise CaptureError(f"{target} is a folder; name a file")
         if key and not target.is_file():
-            raise CaptureError(
-                f"{target} is no ordinary file; name one, or - for standard output"
-            )
+            raise CaptureError(f"{target} is no ordinary file; name another output")
         if not self.force:
             raise CaptureError(
                 f"{target} exists; --force replaces it, or name another output"
@@ -146,7 +144,7 @@ def write_small(content: bytes, target: Path, targets: Targets) -> None:
 
 def is_special(path: Path) -> bool:
     """Whether a path is a pipe, a device or a socket: nothing is lost by writing to it."""
-    return _exists(path) and path.exists() and not (path.is_file() or path.is_dir())
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
 
 
 def make_folder(path: Path) -> None:

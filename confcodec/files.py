@@ -232,10 +232,13 @@ def _write_pictures(
         path = target / f"{count:06d}.png" if header.fps else target
         try:
             Image.fromarray(pixels).save(path)
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             raise CaptureError(
                 f"cannot write {path}: {error}; name a .png file"
             ) from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise CaptureError(f"cannot write {path}: {reason}") from error
         count += 1
     return count
 

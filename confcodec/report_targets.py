@@ -36,7 +36,8 @@ def check_report_targets(options: argparse.Namespace) -> None:
         if os.path.abspath(path) in named:
             raise CaptureError(f"{path} is named twice; name another output")
         named.add(os.path.abspath(path))
-        if not is_special(path):
+        # A report may go to a pipe or a device, in one piece.
+        if path != getattr(options, "json", None) or not is_special(path):
             targets.check(path)
             _refuse_below(path, list(_paths(options, _FOLDERS)))
 

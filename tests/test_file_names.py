@@ -11,12 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from confcodec.cli import main
-from confcodec.errors import CaptureError
+from confcodec.codec.weights import read_named
+from confcodec.errors import CaptureError, ConfcodecError, WeightsError
 from confcodec.file_paths import decoding_plan, encoding_plan, expand
+from confcodec.lab.checkpoint import read_checkpoint
+from confcodec.lab.evaluation import read_rows
 from confcodec.lab.pictures import readable_paths
+from confcodec.media.audio import open_microphone
 from confcodec.media.bitstream_file import BitstreamReader, BitstreamWriter, FileHeader
 from confcodec.media.picture import PICTURES, find_pictures, read_picture
 from confcodec.printable import printable, printable_values
@@ -125,6 +130,38 @@ def test_a_name_that_is_too_long_is_one_line(
     assert names(tmp_path) == ["x.png"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["eval", "LONG"],
+        ["eval", "LONG/x"],
+        ["data", "LONG", "out"],
+        ["data", "IN", "LONG"],
+        ["train", "LONG"],
+        ["train", "IN", "--out", "LONG"],
+        ["export", "LONG", "IN"],
+        ["bench", "--codec", "jpeg", "--source", "LONG"],
+        ["bench", "--codec", "jpeg", "--sink", "LONG.mp4"],
+        ["info", "LONG"],
+    ],
+)
+def test_every_verb_takes_a_name_that_is_too_long_for_what_it_is(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    save(tmp_path / "in" / "x.png")
+    clip(tmp_path / "in" / "y.ccb")
+    places = {"LONG": tmp_path / ("n" * 300), "IN": tmp_path / "in"}
+    for name, path in places.items():
+        words = [word.replace(name, str(path)) for word in words]
+    try:
+        code = main(words)
+    except SystemExit as exit_:
+        code = int(str(exit_.code))
+    assert code in (1, 2)
+    assert "confcodec" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_decoded_name_that_gets_too_long_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,6 +208,30 @@ def test_a_named_pipe_is_refused_not_waited_for(verb: str, tmp_path: Path) -> No
     assert len(done.stderr.splitlines()) == 1
     with pytest.raises(CaptureError, match="holds no file"):
         expand([tmp_path], frozenset({end}))
+
+
+@pytest.mark.parametrize("option", ["--audio", "--source", "--sink", "--speaker"])
+def test_a_call_does_not_wait_for_a_named_pipe(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    if option == "--audio":  # opened once there is a call
+        with pytest.raises(CaptureError, match="no ordinary file"):
+            open_microphone(str(pipe))
+        return
+    assert run("bench", "--codec", "jpeg", option, pipe, "--force") == 1
+    assert "pipe.mp4" in capsys.readouterr().err
+
+
+def test_a_report_may_go_to_a_pipe(tmp_path: Path) -> None:
+    pipe, source = tmp_path / "report", save(tmp_path / "x.png")
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        assert run("encode", source, "--codec", "jpeg", "--json", pipe) == 0
+        out, _ = reader.communicate(timeout=60)
+    assert json.loads(out)["frames"] == 1
+    assert pipe.is_fifo()
 
 
 def test_a_device_is_no_file(capsys: pytest.CaptureFixture[str]) -> None:
@@ -304,6 +365,21 @@ def test_one_bad_picture_does_not_stop_a_comparison(
     assert json.loads(out[0].read_text())["pictures"] == 1
     assert "caf\\xe9.png" in out[1].read_text()
     assert caplog.text.count("left out") == 2
+
+
+def test_weights_and_checkpoints_are_no_pipes_and_rows_no_other_table(
+    tmp_path: Path,
+) -> None:
+    pipe = tmp_path / "rt-12345678.safetensors"
+    os.mkfifo(pipe)
+    with pytest.raises(WeightsError, match="no ordinary file"):
+        read_named(pipe)
+    with pytest.raises(ConfcodecError, match="no ordinary file"):
+        read_checkpoint(pipe, torch.device("cpu"))
+    mine = tmp_path / "mine.csv"
+    mine.write_bytes(b"name,figure\ncaf\xe9,1\n")
+    with pytest.raises(ConfcodecError, match="holds no rows of eval"):
+        read_rows(mine)
 
 
 def test_a_decoding_plan_does_not_open_what_is_no_file(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_a_flipped_byte_costs_one_frame_of_a_video(
     assert main(["decode", str(coded), "--png", *how, "--force"]) == 1
     report = json.loads(out.read_text())
     assert (report["frames"], report["damaged"], report["truncated"]) == (4, 1, False)
-    assert "a.ccb is damaged in 1 places" in caplog.text
+    assert "a.ccb is damaged, 1 time;" in caplog.text
     kept = [codec.decode(frame) for i, frame in enumerate(frames) if i != 2]
     for number, pixels in enumerate(kept):
         path = tmp_path / "a.decoded" / f"{number:06d}.png"

@@ -178,13 +178,9 @@ def add_file_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
         help=f"{what} files, folders, or patterns in quotes, or - for standard input{then}",
     )
     if verb != "info":
-        parser.add_argument(
-            "-o",
-            "--output",
-            type=Path,
-            help="file or folder (default: beside the input), or - for standard output"
-            + (" (.png, or Matroska)" if verb == "decode" else ""),
-        )
+        kinds = " (.png, or Matroska)" if verb == "decode" else ""
+        where = "file or folder (default: beside the input), or - for standard output"
+        parser.add_argument("-o", "--output", type=Path, help=where + kinds)
     if verb == "decode":
         png = "a video as a folder of exact pictures, not as H.264"
         parser.add_argument("--png", action="store_true", help=png)

@@ -186,3 +186,20 @@ def _payloads(bitstream: bytes, count: int) -> list[bytes]:
         payloads.append(bitstream[start : start + length])
         start += length
     return payloads
+
+
+def checksum_holds(bitstream: bytes) -> bool:
+    """Whether untrusted bytes are a whole, undamaged bitstream, be it of a size we decode or not."""
+    if len(bitstream) < _HEADER.size:
+        return False
+    table_end = _HEADER.size + _ENTRY * bitstream[_HEADER.size - 1]
+    lengths = (
+        int.from_bytes(bitstream[at : at + _ENTRY], "big") % _LENGTH_LIMIT
+        for at in range(_HEADER.size, table_end, _ENTRY)
+    )
+    if table_end + _CRC.size + sum(lengths) != len(bitstream):
+        return False
+    (crc,) = _CRC.unpack_from(bitstream, table_end)
+    view = memoryview(bitstream)
+    head = zlib.crc32(view[:table_end])
+    return bool(crc == zlib.crc32(view[table_end + _CRC.size :], head))

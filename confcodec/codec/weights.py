@@ -22,7 +22,7 @@ from confcodec.codec.entropy import TOTAL, Tables
 from confcodec.codec.rt import RtConfig, RtModel
 from confcodec.codec.scales import ROWS
 from confcodec.errors import WeightsError
-from confcodec.file_targets import Targets
+from confcodec.file_targets import Targets, is_special
 from confcodec.share import share_path
 
 _FORMAT = "confcodec-weights-1"
@@ -126,6 +126,8 @@ def read_named(path: Path) -> tuple[bytes, bytes]:
         WeightsError: missing, damaged or renamed.
     """
     try:
+        if is_special(path):  # a pipe would be waited for
+            raise WeightsError(f"{path} is no ordinary file; pass --weights")
         content = path.read_bytes()
     except OSError as error:
         raise WeightsError(

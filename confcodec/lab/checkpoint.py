@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from confcodec.errors import ConfcodecError
+from confcodec.file_targets import is_special
 from confcodec.lab.models import Model
 from confcodec.lab.soap import Soap
 from confcodec.lab.train_settings import TrainSettings
@@ -62,6 +63,8 @@ def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
     Raises:
         ConfcodecError: the file is no checkpoint.
     """
+    if is_special(path):  # a pipe would be waited for
+        raise ConfcodecError(f"{path} is no ordinary file; name a checkpoint")
     try:
         bundle = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # torch.load raises many kinds

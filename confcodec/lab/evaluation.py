@@ -209,15 +209,21 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> Iterator[list[Row]]:
 
 
 def read_rows(path: Path) -> dict[tuple[object, ...], Row]:
-    """Rows that an earlier run left, by key; a line cut off by its end is passed over."""
+    """Rows that an earlier run left, by key; a line cut off by its end is passed over.
+
+    Raises:
+        ConfcodecError: it holds other things; rows are not to be added to these.
+    """
     rows = {}
-    if path.exists():
-        for line in path.read_text().splitlines():
-            try:
-                row = Row(**json.loads(line))
-            except (ValueError, TypeError):
-                continue
-            rows[row.key] = row
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    for line in lines:
+        try:
+            row = Row(**json.loads(line))
+        except (ValueError, TypeError):
+            continue
+        rows[row.key] = row
+    if lines and not rows and not lines[0].startswith('{"picture"'):
+        raise ConfcodecError(f"{path} holds no rows of eval; name another --rows")
     return rows
 
 

@@ -98,7 +98,7 @@ def find_clips(folder: Path, val_share: float) -> list[Clip]:
     Raises:
         ConfcodecError: no such folder, or no video in it.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise ConfcodecError(f"{folder} is no folder; name one that holds videos")
     found, closed = files_below(folder, VIDEOS)
     for path in closed:

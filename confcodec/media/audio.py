@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from confcodec.errors import CaptureError
+from confcodec.file_targets import is_special
 from confcodec.media.container import open_media
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,8 @@ class FileMicrophone(Microphone):
         Raises:
             CaptureError: there is no sound in it.
         """
+        if is_special(Path(path)):  # to open a pipe would wait for ever
+            raise CaptureError(f"{path} is no ordinary file; name a sound file")
         self.name = Path(path).name
         self._path = path
         self._chunks = self._endless()

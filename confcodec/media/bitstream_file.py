@@ -192,7 +192,6 @@ class BitstreamReader:
         try:
             self._file: BinaryIO = path.open("rb")
             start = self._file.read(_HEADER.size)
-            self._first = self._file.tell()
         except OSError as error:
             raise CaptureError(f"cannot read {path}: {error.strerror}") from error
         try:
@@ -208,9 +207,10 @@ class BitstreamReader:
         """
         self.truncated, self.gaps, self.skipped = False, 0, 0
         finder = Finder(self._file)
-        at, time = self._first, 0
+        at, time = len(pack_header(self.header)), 0
         while at < finder.size:
             head = finder.head(at)
+            # A frame is believed if another follows it, or if nothing whole begins inside it.
             fits = head is not None and finder.fits(head, time)
             following, end = None, finder.size
             if head is None or not fits or not finder.leads_on(head):

@@ -1,6 +1,7 @@
 """Picture files as pixels: upright, 8 bits, without transparency."""
 
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def find_pictures(folder: Path) -> list[Path]:
     Raises:
         CaptureError: no such folder, or no picture in it.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise CaptureError(f"{folder} is no folder; name one that holds pictures")
     found, closed = files_below(folder, PICTURES)
     for path in closed:

@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from confcodec.codec.bitstream import MAGIC, unpack
-from confcodec.errors import BitstreamError
+from confcodec.codec.bitstream import MAGIC, checksum_holds
 
 HEAD = struct.Struct("!IQ")
 """Length of a bitstream, and its time in microseconds."""
-LENGTH_LIMIT = 32 << 20
+LENGTH_LIMIT = 256 << 20
 """Bytes of a bitstream: more than any codec makes of the largest frame."""
 
 _STARTS = re.compile(
@@ -116,11 +115,7 @@ class Finder:
 def is_whole(bitstream: bytes) -> bool:
     """Whether a bitstream is as long as it says and, where it has a checksum, undamaged."""
     if bitstream[:1] == MAGIC:
-        try:
-            unpack(bitstream)
-        except BitstreamError:
-            return False
-        return True
+        return checksum_holds(bitstream)
     if bitstream[:3] == b"\xff\xd8\xff" or bitstream[:4] == b"\xff\x4f\xff\x51":
         return bitstream[-2:] == b"\xff\xd9"
     if bitstream[:4] == b"RIFF":
