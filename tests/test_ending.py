@@ -48,7 +48,7 @@ async def measuring(bench: Running, sink: Path) -> list[int]:
     return bench.children()
 
 
-@pytest.mark.parametrize("number", STOPS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 async def test_an_interrupted_bench_reports_what_was_decoded(
     number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -118,11 +118,7 @@ def test_a_closed_terminal_loses_no_report(tmp_path: Path) -> None:
     ("end", "code"),
     [
         ("| head -n 1 > /dev/null; exit ${PIPESTATUS[0]}", 0),
-        ("| true; exit ${PIPESTATUS[0]}", 0),
-        (">&-", 0),
-        ("< /dev/null", 0),
         ("<&-", 0),
-        ("2>&-", 0),
         ("<&- >&- 2>&-", 0),
         ("> /dev/full", 1),
     ],
