@@ -12,12 +12,19 @@ import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from importlib import import_module
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 from confcodec import __version__
+from confcodec.ending import (
+    Interrupted,
+    handle,
+    interruptible,
+    lasting_streams,
+    stop_signals,
+)
 from confcodec.errors import ConfcodecError
 
 if TYPE_CHECKING:
@@ -65,6 +72,15 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    with lasting_streams() as lost, interruptible():
+        code = _main(words)
+        if (reason := lost()) and code == 0:
+            print(f"confcodec: error: output was lost: {reason}", file=sys.stderr)
+            code = 1
+    return code
+
+
+def _main(words: list[str]) -> int:
     options = _parser(words).parse_args(words)
     _set_up_logging(options)
     try:
@@ -83,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = error.strerror or error
         print(f"confcodec: error: {where}{reason}", file=sys.stderr)
         return 1
+    except Interrupted as interrupted:
+        return interrupted.code
     except KeyboardInterrupt:
         return 130
 
@@ -167,12 +185,18 @@ def _call(arguments: argparse.Namespace) -> int:
     from confcodec.call.options import call_options
 
     from_parent = arguments.url == FROM_PARENT
+    if from_parent:  # the parent ends it, once it has said what it decoded
+        for number in stop_signals():
+            handle(number, signal.SIG_IGN)
     url = read_link() if from_parent else arguments.url
     if from_parent and not url:
         return 0
     call = Call(url, call_options(arguments), from_parent=from_parent)
     try:
-        _run(call.run)
+        if from_parent:
+            _on_the_quickest_loop(call.run(asyncio.Event()))
+        else:
+            _run(call.run)
     finally:
         _write_report(arguments, call.report)
     return 0
@@ -203,8 +227,7 @@ def _files(arguments: argparse.Namespace) -> int:
         from confcodec.files import encode_files as work
     else:
         from confcodec.files import decode_files as work
-    with _ended_in_order():
-        report: dict[str, Any] = work(arguments)
+    report: dict[str, Any] = work(arguments)
     if str(arguments.json) != "-":
         # What was coded has standard output to itself.
         piped = str(report.get("output")) == "-"
@@ -212,23 +235,6 @@ def _files(arguments: argparse.Namespace) -> int:
     _write_report(arguments, report)
     files = report.get("files", [report])
     return int(any("error" in facts or facts.get("damaged") for facts in files))
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """SIGTERM and a terminal that is closed are like Ctrl-C: what is half written goes away."""
-
-    def stop(_number: int, _frame: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    main = threading.current_thread() is threading.main_thread()
-    before = {n: signal.signal(getattr(signal, n), stop) for n in names if main}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
 
 
 def _print_facts(report: dict[str, Any], out: TextIO) -> None:
@@ -259,7 +265,8 @@ _VERB_FUNCTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 def _run(job: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
-    """Run a job on the quickest event loop here; the first SIGINT or SIGTERM sets its event."""
+    """Run a job on an event loop; the first signal to stop sets its event."""
+    asked = set(stop_signals())
 
     async def with_signals() -> T:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -270,16 +277,27 @@ def _run(job: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
+        def hang_up(_number: int, _frame: FrameType | None) -> None:
+            # Comes again when the loop has closed, which would take its own handler along.
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(stop.set)
+
         if sys.platform != "win32":
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, ask_to_stop)
+        for number in asked - {signal.SIGINT, signal.SIGTERM}:
+            handle(number, hang_up)
         return await job(stop)
 
+    return _on_the_quickest_loop(with_signals())
+
+
+def _on_the_quickest_loop(job: Coroutine[Any, Any, T]) -> T:
     try:
         import uvloop
     except ImportError:
-        return asyncio.run(with_signals())
-    return uvloop.run(with_signals())
+        return asyncio.run(job)
+    return uvloop.run(job)
 
 
 def _check_targets(options: argparse.Namespace) -> None:

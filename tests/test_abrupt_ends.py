@@ -16,7 +16,7 @@ from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
 from confcodec.media import disk
 from confcodec.media.decode import played_once, upright
-from confcodec.media.record import FileSink
+from confcodec.media.record import _HYBRID_SINCE, FileSink
 
 CUT_OFF = """
 import os, resource, sys
@@ -42,6 +42,7 @@ try:
 except ConfcodecError as error:
     sys.exit(str(error))
 """
+HYBRID = av.library_versions["libavformat"] >= _HYBRID_SINCE
 FORMATS = pytest.mark.parametrize("name", ["call.mp4", "call.mkv"])
 
 
@@ -132,7 +133,7 @@ def test_a_full_disk_ends_a_recording_that_plays(
         sink.close()
         assert shown > 60
         assert shown - 30 <= len(times(path)) <= shown + 1
-        if reserve > 0 and name != "call.mkv":
+        if HYBRID and reserve > 0 and name != "call.mkv":
             with av.open(path) as container:
                 assert container.streams.video[0].frames == len(times(path))
 
@@ -197,7 +198,7 @@ def test_a_finished_recording_is_a_plain_mp4_with_an_index(tmp_path: Path) -> No
         sink.hear(wave.astype(np.int16), 5 + number / 30)
     sink.close()
     with av.open(path) as container:
-        assert container.streams.video[0].frames == 120
+        assert container.streams.video[0].frames == (120 if HYBRID else 0)
         bright = [
             p.time for p in container.decode(video=0) if p.to_ndarray()[0, 0] > 99
         ]

@@ -5,6 +5,7 @@ In a process of its own its decoder does not steal the sender's interpreter. The
 
     child -> server   picture messages of decoded frames (binary, see wire/pictures)
                       {"type": "stats", "received": {...}} four times a second
+                      {"type": "so far", "received": {...}}, what the summary would be, every second
                       {"type": "summary", "received": {...}} when asked to stop
     server -> child   {"type": "view", "on": true or false}: whether any page wants pictures
                       {"type": "stop"}
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import count
 
 import aiohttp
 
@@ -29,6 +31,8 @@ from confcodec.call.views import code_shot, decoded_shot
 from confcodec.errors import PacketError
 
 STATS_INTERVAL = 0.25
+_SUMMARY_PATIENCE = 3.0
+"""Seconds that a busy child may take for its summary."""
 
 
 @asynccontextmanager
@@ -93,13 +97,15 @@ class Publisher:
                 if wish["type"] == "stop":
                     break
                 self._viewed = wish["on"]
-            summary = peer.receiver.stats.summary()
-            summary |= {"sink_trouble": self._sink_trouble()}
-            await socket.send_json({"type": "summary", "received": summary})
+            await socket.send_json({"type": "summary", "received": self._summary(peer)})
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _summary(self, peer: Peer) -> dict[str, object]:
+        trouble = {"sink_trouble": self._sink_trouble()}
+        return peer.receiver.stats.summary() | trouble
 
     async def _send_pictures(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         while True:
@@ -111,9 +117,12 @@ class Publisher:
     async def _send_stats(
         self, socket: aiohttp.ClientWebSocketResponse, peer: Peer
     ) -> None:
-        while True:
+        for number in count():
             received = received_figures(peer)
             await socket.send_json({"type": "stats", "received": received})
+            if number % 4 == 3:
+                so_far = {"type": "so far", "received": self._summary(peer)}
+                await socket.send_json(so_far)
             await asyncio.sleep(STATS_INTERVAL)
 
 
@@ -134,6 +143,7 @@ class ChildFigures:
     def __init__(self) -> None:
         self.received: Mapping[str, object] = {}
         self.summary: Mapping[str, object] | None = None
+        """Of all it has decoded; a second old while it runs, and if it ended by itself."""
         self.summed = asyncio.Event()
         self.tell: Callable[[Mapping[str, object]], Awaitable[None]] = _nobody
 
@@ -148,9 +158,11 @@ class ChildFigures:
             kind, received = fields["type"], dict(fields["received"])
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise PacketError("not a message of the loopback child") from error
-        self.received = received
+        if kind == "stats":
+            self.received = received
+            return
+        self.summary = received
         if kind == "summary":
-            self.summary = received
             self.summed.set()
 
     async def view(self, *, on: bool) -> None:
@@ -159,10 +171,10 @@ class ChildFigures:
             await self.tell({"type": "view", "on": on})
 
     async def stop(self) -> None:
-        """Ask for the summary and the end; waits at most a second."""
+        """Ask for the summary and the end; waits a few seconds at most."""
         with contextlib.suppress(TimeoutError, ConnectionError):
             await self.tell({"type": "stop"})
-            await asyncio.wait_for(self.summed.wait(), 1)
+            await asyncio.wait_for(self.summed.wait(), _SUMMARY_PATIENCE)
 
 
 async def _nobody(_message: Mapping[str, object]) -> None:

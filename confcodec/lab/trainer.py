@@ -2,7 +2,6 @@
 
 import math
 import shutil
-import signal
 import time
 from collections import deque
 from pathlib import Path
@@ -17,6 +16,7 @@ from confcodec.codec.cae import CaeModel
 from confcodec.codec.device import keep_memory, mixed_precision, use_threads
 from confcodec.codec.quality import QUALITIES
 from confcodec.codec.rt import RtModel, to_model
+from confcodec.ending import handle, stop_signals
 from confcodec.errors import ConfcodecError
 from confcodec.lab.checkpoint import (
     TrainState,
@@ -52,7 +52,7 @@ def train(
 ) -> None:
     """Train a model on a folder of pictures and leave checkpoints in `out`.
 
-    An interrupt (SIGINT or SIGTERM) ends the run after the step under way, and saves.
+    An interrupt (SIGINT, SIGTERM or SIGHUP) ends the run after the step under way, and saves.
 
     Raises:
         ConfcodecError: no usable pictures, or a checkpoint of another model.
@@ -158,8 +158,8 @@ class _Run:
     def loop(self) -> None:
         """Train until the steps or the minutes are over, or a signal asks to stop."""
         settings, state = self.settings, self.state
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
+        for number in stop_signals():
+            handle(number, self._stop)
         times = deque([time.monotonic()], maxlen=_RATE_STEPS)
         began = saved = validated = times[0]
         stop = False

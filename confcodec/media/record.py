@@ -41,6 +41,8 @@ _INDEX = 32
 """Bytes, at most, that a picture with its sound takes in the index at the end."""
 _BT709 = 1
 """Of matrix, primaries and transfer alike, ITU-T H.273."""
+_LIMITED = 1
+"""FFmpeg's AVCOL_RANGE_MPEG."""
 _OPTIONS = {
     # Visually lossless, on one thread: the codecs of the call need the others. Without looking
     # ahead: a dozen pictures held back would be lost with the process, and pictures coded out
@@ -220,7 +222,7 @@ class FileSink:
         context = stream.codec_context
         context.time_base = stream.time_base = Fraction(1, _TICKS)
         context.colorspace = context.color_primaries = context.color_trc = _BT709
-        context.color_range = ColorRange.MPEG
+        context.color_range = _LIMITED
         if self._sound_rate:
             sound = container.add_stream("aac", rate=self._sound_rate)
             assert isinstance(sound, AudioStream)
