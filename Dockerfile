@@ -3,7 +3,8 @@
 #   docker build -t confcodec .
 #   docker run --rm --gpus all --device /dev/video0 -p 8080:8080 confcodec
 #
-# Open the link it prints, with the host's name in place of 0.0.0.0.
+# Open the link it prints; from another machine, with the host's name in place of 127.0.0.1. With
+# `--origin http://HOST:8080` (then the whole command, as below) all links that it tells have that.
 #   --gpus all             needs the NVIDIA container toolkit; without it the CPU does the work.
 #   --device /dev/video0   the camera. Without it the demo is shown. Where the device's group is
 #                          not the image's `video` (44):  --group-add "$(stat -c %g /dev/video0)"

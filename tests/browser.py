@@ -65,8 +65,17 @@ class Server:
 
     process: subprocess.Popen[str]
     url: str
-    """The link it printed, token included."""
+    """The host's link, which it printed."""
     output: list[str] = field(default_factory=list)
+
+    def link(self, purpose: str) -> str:
+        """The link that it told `to invite` or `to watch only`."""
+        patience = time.monotonic() + PATIENCE / 1000
+        while True:
+            if found := re.search(rf"to {purpose}: (\S+)", "".join(self.output)):
+                return found[1]
+            assert time.monotonic() < patience, "".join(self.output)
+            time.sleep(0.05)
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)

@@ -3,8 +3,10 @@
 import re
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.browser import (
@@ -35,6 +37,16 @@ def own_server() -> Iterator[Server]:
     server = start_server("--codec", "jpeg", "--quality", "28")
     yield server
     server.process.send_signal(signal.SIGCONT)
+    server.stop()
+
+
+@pytest.fixture
+def lending_server(tmp_path: Path) -> Iterator[Server]:
+    """A server that lends a folder with a picture and a file that is none."""
+    Image.new("RGB", (64, 48), (200, 0, 0)).save(tmp_path / "red.png")
+    (tmp_path / "broken.mp4").touch()
+    server = start_server("--codec", "jpeg", "--media", str(tmp_path))
+    yield server
     server.stop()
 
 

@@ -12,11 +12,14 @@ from confcodec.call.addresses import (
     LOCAL,
     NOWHERE,
     ORIGIN,
+    Ways,
     own_addresses,
     ways_in,
 )
 from confcodec.call.reach import parse_origin
-from confcodec.call.serve import site_of
+from confcodec.call.reception import HostRoom
+from confcodec.call.serve import site_of, tell_links
+from tests.running import serving
 
 
 @pytest.mark.parametrize(
@@ -130,3 +133,29 @@ def test_an_origin_is_read_as_browsers_name_it(text: str, url: str, site: str) -
 def test_what_is_no_origin_is_refused(text: str) -> None:
     with pytest.raises(Exception, match="write it like https"):
         parse_origin(text)
+
+
+async def test_a_server_on_all_addresses_prints_the_hosts_link_for_localhost() -> None:
+    async with serving("--host", "0.0.0.0") as server:
+        assert server.link.startswith("http://127.0.0.1:")
+        assert server.token.startswith("h")
+        assert await server.state() in ("waiting", "loopback")
+
+
+def test_the_links_for_others_are_told_by_what_they_allow_and_the_hosts_is_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    ways = Ways(
+        "http://127.0.0.1:80",
+        ("http://192.0.2.7:80", "http://[2001:db8::7]:80"),
+        ADDRESS,
+    )
+    tell_links(ways, HostRoom("blue", "h-token", "c-token", "w-token"))
+    assert caplog.messages == [
+        "to invite: http://192.0.2.7:80/r/blue#c-token",
+        "to invite: http://[2001:db8::7]:80/r/blue#c-token",
+        "to watch only: http://192.0.2.7:80/r/blue#w-token",
+    ]
+    tell_links(Ways("http://127.0.0.1:80", (), LOCAL), HostRoom("x", "h", "c", "w"))
+    assert "this machine only" in caplog.messages[-1]

@@ -141,14 +141,16 @@ def test_the_codec_can_be_changed_and_changed_back(page: Page) -> None:
         )
 
 
-def test_the_link_for_the_other_person_is_the_one_that_serve_printed(
+def test_the_link_for_the_other_person_is_the_guests_that_serve_printed(
     page: Page, server: Server
 ) -> None:
-    expect(page.locator("#command")).to_have_text(f"confcodec call {server.url}")
+    link = server.link("invite")
+    assert link != server.url
+    expect(page.locator("#command")).to_have_text(f"confcodec call {link}")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.locator("#copy-link").click()
     expect(page.locator("#copy-link")).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == server.url
+    assert page.evaluate("navigator.clipboard.readText()") == link
     page.locator("#show-qr").click()
     expect(page.locator("#qr")).to_be_visible()
     assert page.locator("#qr").evaluate("image => image.decode()") is None

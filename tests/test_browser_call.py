@@ -162,9 +162,9 @@ def test_dark_and_light_can_be_chosen_and_are_remembered(page: Page) -> None:
 
 
 def test_source_size_and_rate_are_changed_while_pictures_go_on(
-    own_server: Server, open_page: Callable[..., Page]
+    lending_server: Server, open_page: Callable[..., Page]
 ) -> None:
-    page = open_page(own_server.url)
+    page = open_page(lending_server.url)
     wait_for_pictures(page)
     page.locator("#size").select_option("320x240")
     expect(page.locator("#decoded-facts")).to_contain_text(
@@ -174,13 +174,13 @@ def test_source_size_and_rate_are_changed_while_pictures_go_on(
     expect(page.locator("#fact-source")).to_have_text(
         "demo, 320 \N{MULTIPLICATION SIGN} 240, 15 fps"
     )
-    page.locator("#source").select_option("file")
-    page.locator("#file").fill("tests/none.mp4")
-    page.locator("#use-file").click()
-    expect(page.locator("#notice")).to_contain_text("no file")
-    page.locator("#file").fill("docs/page.jpg")
-    page.locator("#use-file").click()
-    expect(page.locator("#fact-source")).to_contain_text("page.jpg")
+    page.locator("#source").select_option("broken.mp4")
+    expect(page.locator("#notice")).to_contain_text("broken.mp4")
+    page.locator("#source").select_option("red.png")
+    expect(page.locator("#fact-source")).to_contain_text("red.png")
+    expect(page.locator("#source option")).to_have_text(
+        ["Demo", "broken.mp4", "red.png", "This browser's camera"]
+    )
     page.locator("#source").select_option("demo")
     expect(page.locator("#fact-source")).to_contain_text("demo")
     wait_for_change(page, partial(page.evaluate, HASH, "decoded"))

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from confcodec.call.roles import Role
 from confcodec.call.rooms import CALLER, WATCHER, RefusedError
 from confcodec.call.tokens import Keys, load_secret, state_folder
 
@@ -11,6 +12,13 @@ def test_a_token_says_what_its_holder_may_do() -> None:
     keys = Keys(b"secret")
     assert keys.role("home", keys.token("home", CALLER)) == CALLER
     assert keys.role("home", keys.token("home", WATCHER)) == WATCHER
+
+
+def test_links_of_earlier_releases_still_open_as_guests_and_watchers() -> None:
+    keys = Keys(b"secret")
+    assert keys.role("home", "cz2kbVqV2hg2xovxf") is Role.GUEST
+    assert keys.role("home", "wjwxd6NfsR56KL6qJ") is Role.WATCH
+    assert keys.role("home", keys.token("home", Role.HOST)) is Role.HOST
 
 
 def test_any_server_with_the_same_secret_accepts_a_token() -> None:

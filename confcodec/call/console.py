@@ -1,5 +1,7 @@
 """What the pages are told and what they may ask for; the JSON of the /view WebSocket.
 
+Which of these a page may send depends on its link: see roles.
+
 server -> page  state: on connecting and whenever it changes; stats: four times a second
 page -> server  {"type": "set", "quality": 0..63}, {"type": "set", "bitrate": bits/s},
                 {"type": "set", "mode": "auto"}, {"type": "set", "codec": name},
