@@ -58,6 +58,21 @@ COMPARE = f"""() => {{ {PIXELS}
     return {{ frames: [frame("original"), frame("decoded")], bytes: [a.length, b.length], mse }};
 }}"""
 
+# Whether a chart has lines of a colour.
+LINES = """(id) => {
+    const canvas = document.querySelector(`#chart-${id} canvas`);
+    const scratch = new OffscreenCanvas(canvas.width, canvas.height);
+    const context = scratch.getContext("2d");
+    context.drawImage(canvas, 0, 0);
+    const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+    let coloured = 0;
+    for (let i = 0; i < data.length; i += 4) {
+        const [r, g, b] = data.subarray(i, i + 3);
+        if (Math.max(r, g, b) - Math.min(r, g, b) > 80) coloured++;
+    }
+    return coloured > 20;
+}"""
+
 
 @dataclass
 class Server:

@@ -114,7 +114,7 @@ def test_the_keyboard_reaches_every_control_in_reading_order(page: Page) -> None
     first = order.index("theme")
     seen = order[first : order.index("theme", first + 1)]
     wanted = ["theme", "help", "camera", "swap", "record", "leave", "codec", "quality"]
-    wanted += ["source", "size", "fps", "command", "copy-link"]
+    wanted += ["keys", "source", "size", "fps", "command", "copy-link"]
     assert [name for name in seen if name in wanted] == wanted
     page.locator("#quality").focus()
     before = int(page.locator("#quality").input_value())

@@ -2,13 +2,14 @@
 
 import io
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import keep, wait_for_pictures
+from tests.browser import LINES, keep, wait_for_pictures, wait_until
 
 pytest_plugins = ["tests.browser_fixtures"]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -48,6 +49,8 @@ def test_forced_colours_tell_what_is_chosen_from_what_is_not(
         chosen = page.locator(f"{group} [aria-pressed=true]").first
         free = page.locator(f"{group} [aria-pressed=false]").first
         assert contrast(colour(chosen), colour(free)) >= CONTRAST, group
+    for chart in ("bitrate", "time"):  # where lines of one colour would say nothing
+        wait_until(page, partial(page.evaluate, LINES, chart))
     pause = page.locator("#pause")
     before = colour(pause)
     pause.click()

@@ -107,7 +107,11 @@ async def test_a_second_camera_takes_over_and_a_malformed_one_does_not(
     with pytest.raises(PacketError):
         await camera.answer("no offer", "two")
     assert camera.told() == {"id": "one", "live": True}
+    told: list[object] = []
+    camera.on_changed = lambda: told.append(camera.told())
     await two.follow(await camera.answer(await two.offer(), "two"))
+    assert {"id": "two", "live": False} in told
+    assert None not in told  # which would say that none is taken any more
     await eventually(lambda: camera.told() == {"id": "two", "live": True})
     await camera.drop("one")  # it is no longer that page's to end
     assert camera.told() == {"id": "two", "live": True}

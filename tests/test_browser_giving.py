@@ -21,8 +21,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 # Keeps every track that the page is given, to see which of them run.
 WATCHED = """
     window.given = [];
-    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-    navigator.mediaDevices.getUserMedia = async (wanted) => {
+    const devices = navigator.mediaDevices;
+    const ask = devices?.getUserMedia.bind(devices);
+    if (ask) devices.getUserMedia = async (wanted) => {
         const stream = await ask(wanted);
         window.given.push(...stream.getTracks());
         return stream;

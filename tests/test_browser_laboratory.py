@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import (
     HASH,
+    LINES,
     NONE,
     Server,
     keep,
@@ -23,19 +24,6 @@ pytest_plugins = ["tests.browser_fixtures"]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 CHARTS = ("bitrate", "psnr", "bpp", "fps", "time", "rtt")
-LINES = """(id) => {
-    const canvas = document.querySelector(`#chart-${id} canvas`);
-    const scratch = new OffscreenCanvas(canvas.width, canvas.height);
-    const context = scratch.getContext("2d");
-    context.drawImage(canvas, 0, 0);
-    const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
-    let coloured = 0;
-    for (let i = 0; i < data.length; i += 4) {
-        const [r, g, b] = data.subarray(i, i + 3);
-        if (Math.max(r, g, b) - Math.min(r, g, b) > 80) coloured++;
-    }
-    return coloured > 20;
-}"""
 MEAN = """() => {
     const canvas = document.getElementById("difference");
     const scratch = new OffscreenCanvas(canvas.width, canvas.height);

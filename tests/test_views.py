@@ -6,7 +6,14 @@ import pytest
 from aiohttp import web
 
 from confcodec.call import views as views_module
-from confcodec.call.views import MAX_AHEAD, Page, Shot, Views
+from confcodec.call.views import (
+    MAX_AHEAD,
+    Page,
+    Shot,
+    Views,
+    code_shot,
+    original_shot,
+)
 from confcodec.codec.frame import Frame
 from confcodec.wire.pictures import DECODED, ORIGINAL, Picture, pack, unpack
 from tests.conftest import picture
@@ -71,3 +78,19 @@ async def test_a_page_that_acknowledges_nothing_gets_a_few_pairs() -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert len(queued(page)) == 2 * MAX_AHEAD
+
+
+def sampling(jpeg: bytes) -> tuple[int, int]:
+    """Of the luma component, (1, 1) where the chroma is whole: JPEG, B.2.2."""
+    at = jpeg.index(b"\xff\xc0")
+    return divmod(jpeg[at + 11], 16)
+
+
+def test_the_small_picture_of_the_corner_alone_has_less_than_all_of_its_colour() -> (
+    None
+):
+    shot = original_shot(Frame(picture(96, 128), 0, 0.0))
+    whole, small = (unpack(code_shot(shot, halved=on)) for on in (False, True))
+    assert (whole.halved, sampling(whole.jpeg)) == (False, (1, 1))
+    assert (small.halved, sampling(small.jpeg)) == (True, (2, 2))
+    assert len(small.jpeg) < len(whole.jpeg) / 3

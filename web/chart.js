@@ -27,7 +27,9 @@ export class Chart {
     this.#box = this.#build();
     root.hidden = Boolean(spec.optional);
     new ResizeObserver(() => this.#resize()).observe(this.#box);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#create());
+    for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
+      matchMedia(query).addEventListener("change", () => this.#create());
+    }
     addEventListener("themechange", () => this.#create());
   }
 
@@ -100,7 +102,7 @@ export class Chart {
   }
 
   #options() {
-    const axis = { font: FONT, stroke: colour("soft"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false } };
+    const axis = { font: FONT, stroke: colour("soft"), grid: { stroke: ours("grid"), width: 1 }, ticks: { show: false } };
     return {
       ...this.#size(),
       padding: [8, 16, 0, 0],
@@ -111,7 +113,7 @@ export class Chart {
         { ...axis, size: 26, gap: 7, splits: () => [-60, -45, -30, -15, 0], values: (_, at) => at.map(seconds) },
         { ...axis, size: 42, gap: 4, space: 28, values: (_, at) => at.map((value) => String(+value.toFixed(3))) },
       ],
-      series: [{}, ...this.#spec.series.map((one) => line(one, colour(one.colour)))],
+      series: [{}, ...this.#spec.series.map((one) => line(one, ours(one.colour)))],
       hooks: { setCursor: [(plot) => this.#point(plot)] },
     };
   }
@@ -148,9 +150,13 @@ export class Chart {
   }
 }
 
-// The colour that a variable of the style sheet has under the theme in force.
-function colour(name) {
+// The colour that a variable of the style sheet has under the theme in force; also where colours are forced if it is
+// `ours`, because lines of one forced colour could not be told apart.
+const ours = (name) => colour(name, "none");
+
+function colour(name, forced = "auto") {
   const probe = document.createElement("span");
+  probe.style.forcedColorAdjust = forced;
   probe.style.color = `var(--${name})`;
   document.body.append(probe);
   const found = getComputedStyle(probe).color;

@@ -104,7 +104,7 @@ export class Comparison {
     pictures.forEach((picture, i) => {
       if (!bitmaps[i].bitmap) return;
       const card = this.#card(picture.name);
-      paint(card.canvas, bitmaps[i].bitmap, frame);
+      paint(card.canvas, { picture: { number: frame }, bitmap: bitmaps[i].bitmap });
       bitmaps[i].bitmap.close();
       drawn.set(picture.name, { ...picture, canvas: card.canvas });
       EQUAL.card(picture, live).forEach((text, line) => write(card.lines[line], text));

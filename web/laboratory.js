@@ -5,7 +5,6 @@ import { Comparison } from "./comparison.js";
 import { FrameTable } from "./frames.js";
 import { csv, fileName, snapshot } from "./export.js";
 import { $, save, showToggle } from "./page.js";
-import { handCopy } from "./stage.js";
 import { Store } from "./store.js";
 import { Viewer } from "./viewer.js";
 import { snapshotLines } from "./text.js";
@@ -140,7 +139,10 @@ export class Laboratory {
     const [original, picture] = [pictures.get("original"), pictures.get(this.#subject)];
     if (!original || !picture) return;
     for (const [id, { canvas: from }] of [["original", original], ["decoded", picture]]) {
-      handCopy($(id), from, frame);
+      const to = $(id);
+      if (to.width !== from.width || to.height !== from.height) [to.width, to.height] = [from.width, from.height];
+      to.getContext("2d", { alpha: false }).drawImage(from, 0, 0);
+      to.dataset.frame = frame;
     }
     this.#onlook({ frame, ...picture });
     this.drawn();

@@ -70,7 +70,7 @@ export const WORDS = {
   charts: "The last 60 seconds",
   at: "Point at a chart to read its values",
   // foot
-  travel: "Pictures travel from the server to this page as JPEG of quality 95; the PSNR is measured before that.",
+  travel: "Pictures travel from the server to this page as JPEG of quality 95, a small one of 90; the PSNR is measured before that.",
   wholeLink: "Use the whole link that confcodec serve printed where it was started. It looks like",
   example: "http://127.0.0.1:8080/#Zk3vX9…",
   paste: "Paste it over this page's address: the page connects at once.",

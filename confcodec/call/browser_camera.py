@@ -75,8 +75,9 @@ class BrowserCamera:
             PacketError: it offers no video, or not that alone; then nothing has changed.
         """
         sdp = _check(offer)
-        await self.close()
+        await self._disconnect()
         self._giver = giver[:_MAX_GIVER] if isinstance(giver, str) else ""
+        self.on_changed()  # at once: the page of before turns its camera off
         with self._changed:
             self._pixels, self._pictures, self._gone = None, 0, False
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -120,6 +121,12 @@ class BrowserCamera:
 
     async def close(self) -> None:
         """End the connection; sources go on with the last picture."""
+        await self._disconnect()
+        if self._giver is not None:
+            self._giver = None
+            self.on_changed()
+
+    async def _disconnect(self) -> None:
         if self._reading:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
@@ -128,9 +135,6 @@ class BrowserCamera:
         if connection:
             await connection.close()
         self._end()
-        if self._giver is not None:
-            self._giver = None
-            self.on_changed()
 
     def wait(self, after: int, seconds: float) -> tuple[int, Pixels | None, float]:
         """(count, picture, its time) once there is one after number `after`, or time is up."""
