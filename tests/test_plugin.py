@@ -29,9 +29,10 @@ from confcodec.codec.frame import Frame, Pixels
 from confcodec.codec.interface import Codec, CodecInfo
 from confcodec.codec.metrics import psnr
 from confcodec.codec.plugin import MAX_BYTES, PluginCodec
-from confcodec.codec.plugin_bitstream import Label, pack, unpack
+from confcodec.codec.plugin_bitstream import MAX_PARTS, Label, pack, unpack
 from confcodec.codec.registry import codec_of, installed_codecs
 from confcodec.errors import BitstreamError, ConfcodecError
+from confcodec.wire.packets import MAX_FRAME, packetize
 from tests.calls import SMALL, caller, served
 from tests.conftest import picture
 from tests.running import confcodec
@@ -349,6 +350,29 @@ def test_parts_decode_without_each_other_and_come_together_in_a_file() -> None:
         one.join([None])
     with pytest.raises(BitstreamError, match="no parts"):
         one.decode(whole)
+
+
+def test_a_codec_may_be_derived_from_the_interface_too() -> None:
+    class Derived(Codec):
+        info = CodecInfo("derived", "v2")
+
+        def encode(self, pixels: Pixels, quality: int) -> bytes:
+            return Raw().encode(pixels, quality)
+
+        def decode(self, bitstream: bytes) -> Pixels:
+            return Raw().decode(bitstream)
+
+    codec, pixels = wrapped(Derived(), "derived"), picture(32, 48)
+    parts = codec.split(codec.encode(pixels, 3))
+    assert np.array_equal(codec.join(parts), pixels)
+    assert np.array_equal(codec.decode(whole_bitstream(parts)), pixels)
+    assert codec.info.model == "v2"
+
+
+def test_what_a_codec_may_make_can_be_sent() -> None:
+    assert MAX_BYTES <= MAX_FRAME
+    parts = packetize([b"x"] * MAX_PARTS, 0, 0, 0.0, 0.0)
+    assert len(parts) == MAX_PARTS
 
 
 @settings(max_examples=200, deadline=None)
