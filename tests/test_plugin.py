@@ -305,6 +305,21 @@ def test_a_codec_may_write_into_the_picture_it_is_given() -> None:
     assert np.array_equal(pixels, before)
 
 
+def test_a_codec_may_use_its_buffers_again() -> None:
+    class Thrifty(Raw):
+        buffer = np.zeros((32, 48, 3), np.uint8)
+
+        def decode(self, data: bytes) -> Pixels:
+            self.buffer[:] = super().decode(data)
+            return self.buffer
+
+    codec = wrapped(Thrifty())
+    first, second = picture(32, 48, 1), picture(32, 48, 2)
+    shown = [codec.decode(codec.encode(pixels, 3)) for pixels in (first, second)]
+    assert np.array_equal(shown[0], first)
+    assert np.array_equal(shown[1], second)
+
+
 def test_its_own_settings_span_the_scale_of_quality() -> None:
     class Some(Raw):
         qualities = ("low", "middle", "high")
