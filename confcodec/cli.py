@@ -125,7 +125,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             sub.first_line = FIRST_LINES.get(verb, "")
             _add_arguments(verb, sub)
         sub.add_argument(
-            "--debug", action="store_true", help="show the traceback of an error"
+            "--debug", action="store_true", help="show tracebacks of errors, and more"
         )
         sub.add_argument(
             "--quiet", action="store_true", help="only warnings and errors"
@@ -329,4 +329,6 @@ def _set_up_logging(arguments: argparse.Namespace) -> None:
         format="confcodec: %(message)s", stream=sys.stderr, level=logging.WARNING
     )
     quiet = arguments.quiet or getattr(arguments, "receive_only", False)
-    logging.getLogger("confcodec").setLevel(logging.WARNING if quiet else logging.INFO)
+    level = logging.WARNING if quiet else logging.INFO
+    level = logging.DEBUG if arguments.debug else level
+    logging.getLogger("confcodec").setLevel(level)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from confcodec.errors import PacketError
 from confcodec.wire.feedback import (
+    MAX_NAME,
     MAX_TEXT,
     Bye,
     ClockSync,
@@ -19,7 +20,7 @@ from confcodec.wire.feedback import (
 )
 
 TIMES = st.floats(-1e9, 1e9)
-NAMES = st.text(min_size=1, max_size=40)
+NAMES = st.text(min_size=1, max_size=MAX_NAME)
 
 MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(
@@ -28,6 +29,7 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
         st.none() | NAMES,
         st.tuples(st.integers(-5, 9999), st.integers(-5, 9999)),
         TIMES,
+        st.none() | NAMES,
     ),
     st.builds(Ready, NAMES),
     st.builds(Ping, TIMES),
@@ -39,7 +41,9 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
-FIELDS = st.sampled_from(["protocol", "codec", "size", "fps", "time", "echo", "reason"])
+FIELDS = st.sampled_from(
+    ["protocol", "codec", "size", "fps", "reference", "time", "echo", "reason"]
+)
 
 
 @given(MESSAGES)

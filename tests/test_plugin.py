@@ -1,7 +1,9 @@
 """Anybody's codec: a plain class named on the command line, in calls, files and figures."""
 
 import json
+import logging
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,20 +19,24 @@ from PIL import Image
 
 from confcodec.call.child import start_child
 from confcodec.call.coder import Coder
+from confcodec.call.console import state_message
+from confcodec.call.laboratory import Laboratory, Sample
 from confcodec.call.options import CallOptions
 from confcodec.cli import main
 from confcodec.codec import registry
 from confcodec.codec.bitstream import whole_bitstream
-from confcodec.codec.frame import Pixels
+from confcodec.codec.frame import Frame, Pixels
 from confcodec.codec.interface import Codec, CodecInfo
 from confcodec.codec.metrics import psnr
 from confcodec.codec.plugin import MAX_BYTES, PluginCodec
-from confcodec.codec.plugin_bitstream import Label, pack, unpack
+from confcodec.codec.plugin_bitstream import MAX_PARTS, Label, pack, unpack
 from confcodec.codec.registry import codec_of, installed_codecs
 from confcodec.errors import BitstreamError, ConfcodecError
+from confcodec.wire.packets import MAX_FRAME, packetize
 from tests.calls import SMALL, caller, served
 from tests.conftest import picture
-from tests.waiting import PATIENCE
+from tests.running import confcodec
+from tests.waiting import PATIENCE, eventually
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 ZLIB = "own_codec:Zlib"
@@ -150,6 +156,25 @@ async def test_the_other_side_of_a_call_sees_it(
         await other.sees(5)
         assert other.peers[-1].receiver.codec == "zlib"
         assert server.host.endpoint.settings.codec == "zlib"
+        assert "zlib" in json.loads(state_message(server.host))["codecs"]
+
+
+async def test_a_side_that_lacks_it_says_which_and_a_page_shows_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The caller is a process of its own: what it was given, this one was not."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(EXAMPLES), *sys.path]))
+    words = f"--codec {ZLIB} --source demo --size 160x120 --fps 10 --sink null"
+    async with (
+        served(monkeypatch) as server,
+        confcodec("call", server.link, *words.split(), "--audio", "null"),
+    ):
+        host = server.host
+        await eventually(lambda: json.loads(state_message(host))["trouble"])
+        trouble = json.loads(state_message(host))["trouble"]
+        assert "'zlib' (own_codec:Zlib)" in trouble
+        assert trouble.endswith("start with --also-codec own_codec:Zlib")
+        assert "own_codec" not in sys.modules
 
 
 async def test_a_codec_that_fails_in_a_call_costs_frames_and_not_the_call(
@@ -173,6 +198,41 @@ async def test_a_codec_that_fails_in_a_call_costs_frames_and_not_the_call(
         assert server.host.peer
         assert server.host.peer.sender
         assert server.host.peer.sender.stats.drops.by_reason["encoder-failed"] == 2
+
+
+async def test_the_laboratory_shows_it_beside_others_at_its_bytes() -> None:
+    Codec.add(ZLIB)
+    pixels = picture(96, 128)
+    bitstream = Codec.load(ZLIB).encode(pixels, 20)
+    laboratory = Laboratory("cpu")
+    try:
+        sample = Sample(Frame(pixels, 7, 0.0), "zlib", bitstream)
+        message = await laboratory.compare(sample, ["webp"])
+    finally:
+        await laboratory.close()
+    (length,) = struct.unpack_from("!I", message)
+    _, live, webp = json.loads(message[4 : 4 + length])["pictures"]
+    assert (live["name"], live["live"], live["bytes"]) == ("zlib", True, len(bitstream))
+    assert 0 < webp["bytes"] <= len(bitstream)
+
+
+def test_debug_shows_where_a_codec_failed(
+    path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (path / "mine.py").write_text(
+        "class Codec:\n"
+        "    info, decode = 'mine', print\n"
+        "    def encode(self, pixels, quality):\n"
+        "        return len(None)\n"
+    )
+    Image.fromarray(picture(32, 48)).save(path / "a.png")
+    words = ["encode", str(path / "a.png"), "--codec", "mine:Codec"]
+    assert main(words) == 1
+    assert not caplog.records
+    with pytest.raises(ConfcodecError, match="mine: encode failed: TypeError"):
+        main([*words, "--debug"])
+    assert "return len(None)" in caplog.text
+    logging.getLogger("confcodec").setLevel(logging.INFO)
 
 
 def test_what_a_codec_returns_is_not_believed() -> None:
@@ -245,6 +305,21 @@ def test_a_codec_may_write_into_the_picture_it_is_given() -> None:
     assert np.array_equal(pixels, before)
 
 
+def test_a_codec_may_use_its_buffers_again() -> None:
+    class Thrifty(Raw):
+        buffer = np.zeros((32, 48, 3), np.uint8)
+
+        def decode(self, data: bytes) -> Pixels:
+            self.buffer[:] = super().decode(data)
+            return self.buffer
+
+    codec = wrapped(Thrifty())
+    first, second = picture(32, 48, 1), picture(32, 48, 2)
+    shown = [codec.decode(codec.encode(pixels, 3)) for pixels in (first, second)]
+    assert np.array_equal(shown[0], first)
+    assert np.array_equal(shown[1], second)
+
+
 def test_its_own_settings_span_the_scale_of_quality() -> None:
     class Some(Raw):
         qualities = ("low", "middle", "high")
@@ -290,6 +365,29 @@ def test_parts_decode_without_each_other_and_come_together_in_a_file() -> None:
         one.join([None])
     with pytest.raises(BitstreamError, match="no parts"):
         one.decode(whole)
+
+
+def test_a_codec_may_be_derived_from_the_interface_too() -> None:
+    class Derived(Codec):
+        info = CodecInfo("derived", "v2")
+
+        def encode(self, pixels: Pixels, quality: int) -> bytes:
+            return Raw().encode(pixels, quality)
+
+        def decode(self, bitstream: bytes) -> Pixels:
+            return Raw().decode(bitstream)
+
+    codec, pixels = wrapped(Derived(), "derived"), picture(32, 48)
+    parts = codec.split(codec.encode(pixels, 3))
+    assert np.array_equal(codec.join(parts), pixels)
+    assert np.array_equal(codec.decode(whole_bitstream(parts)), pixels)
+    assert codec.info.model == "v2"
+
+
+def test_what_a_codec_may_make_can_be_sent() -> None:
+    assert MAX_BYTES <= MAX_FRAME
+    parts = packetize([b"x"] * MAX_PARTS, 0, 0, 0.0, 0.0)
+    assert len(parts) == MAX_PARTS
 
 
 @settings(max_examples=200, deadline=None)

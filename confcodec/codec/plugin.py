@@ -176,7 +176,8 @@ class PluginCodec(Codec):
         elif pixels.dtype != np.uint8 or pixels.shape != shape:
             got = f"{pixels.dtype} {pixels.shape}"
         else:
-            return np.ascontiguousarray(pixels)
+            # A copy: the codec may use its buffer again while this picture is still shown.
+            return pixels.copy(order="C")
         raise BitstreamError(f"{self._name}: {what} gave {got}, not uint8 {shape}")
 
     def _sized(self, parts: list[bytes]) -> list[bytes]:

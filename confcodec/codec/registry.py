@@ -218,5 +218,5 @@ def _name_of(reference: str) -> str:
 def _unknown(name: str) -> str:
     return (
         f"no codec {name!r} here; choose one of {', '.join((*CHOICES, *_own))}, "
-        "or one of your own, named as --codec or --also-codec package.module:Class"
+        "or name one of your own as package.module:Class with --codec or --also-codec"
     )

@@ -48,7 +48,7 @@ class FileHeader:
     """What the file says of itself before its first frame."""
 
     codec: str
-    """Codec of the first frame, one of `CODECS`."""
+    """Codec of the first frame, as `registry.codec_of` names it."""
     width: int
     """Of the first frame, pixels."""
     height: int
