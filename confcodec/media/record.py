@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
-from confcodec.media.scale import cover
+from confcodec.media.scale import fit
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class FileSink:
             self._size = (pixels.shape[1], pixels.shape[0])
             self._start = time
         if (pixels.shape[1], pixels.shape[0]) != self._size:
-            pixels = cover(pixels, self._size)
+            pixels = fit(pixels, self._size)
         try:
             if self._stream is None:
                 self._stream = self._add_stream(self._container)
