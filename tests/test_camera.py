@@ -2,6 +2,7 @@
 
 import errno
 import os
+import platform
 import queue
 import sys
 import threading
@@ -25,6 +26,7 @@ from confcodec.media import camera as camera_module
 from confcodec.media import camera_capture, camera_devices, capture
 from confcodec.media.camera import Camera
 from confcodec.media.capture import open_source
+from tests.camera import boot
 from tests.test_capture import grey, write_video
 
 
@@ -666,3 +668,15 @@ def test_the_command_line_asks_a_mac_before_it_begins(
     monkeypatch.setitem(cli._VERB_FUNCTIONS, "serve", lambda _options: 0)
     assert cli.main(["serve", "--source", "1"]) == 0
     assert asked == ["1"]
+
+
+# ---------------------------------------------------------------- make camera-test
+
+
+def test_the_camera_test_fails_in_words_where_there_is_no_emulator(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setenv("PATH", "")
+    assert boot.main([]) == 1
+    assert "FAILED, the machine could not be started: qemu" in capsys.readouterr().out

@@ -56,7 +56,11 @@ def _boot(words: list[str]) -> list[str]:
         command = _machine(folder / "vmlinuz", initrd, _guest(words))
         # Ends with this process where it is interrupted, by itself where it is killed.
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
         )
         try:
             return _follow(process)
@@ -71,17 +75,19 @@ def _follow(process: "subprocess.Popen[str]") -> list[str]:
     assert process.stdout
     for line in process.stdout:
         lines.append(line.strip())
-        print(line.rstrip(), flush=True)
+        if "] reboot: " not in line:  # the kernel's last word
+            print(line.rstrip(), flush=True)
     return lines
 
 
 def _guest(words: list[str]) -> str:
     """What the machine runs, as one word: a shell script in base64."""
     home = "/dev/shm"
+    words = ["tests.camera.checks", *words]
     script = (
         f"export HOME={home} TMPDIR={home} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 "
         "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin\n"
-        f"cd {shlex.quote(str(PROJECT))} && exec .venv/bin/python -m tests.camera.checks {shlex.join(words)}\n"
+        f"cd {shlex.quote(str(PROJECT))} && exec .venv/bin/python -m {shlex.join(words)}\n"
     )
     return base64.b64encode(script.encode()).decode()
 
