@@ -440,7 +440,7 @@ class Bus:
         return str(node)
 
     def pull(self, number: int) -> None:
-        (self.root / f"video{number}").unlink()
+        (self.root / f"video{number}").unlink(missing_ok=True)
         (self.root / "sysfs" / f"video{number}").unlink()
 
 
@@ -502,22 +502,23 @@ def test_a_camera_that_comes_back_as_another_number_is_shown_again(
 ) -> None:
     caplog.set_level("INFO")
     bus.plug(0, "usb1")
-    plug.pictures.put(bgr(3))
+    plug.pictures.put(bgr(0))
     source = Camera(plug.node, (64, 48), 200)
-    source.read()
-    plug.pictures.put(PULLED)
-    while not source.read().stale:
-        pass
-    (bus.root / "sysfs" / "video0").unlink()
-    plug.plugged.set()
-    plug.pictures.put(bgr(9))
-    moved = bus.plug(1, "usb1/again")
-    while source.read().stale:
-        pass
-    assert source.name == moved
-    assert plug.opened[-1].device == moved
-    assert f"{plug.node} is now {moved}" in caplog.messages
-    plug.node = moved
+    for number, place in ((1, "usb2"), (4, "usb3"), (0, "usb3/again"), (1, "usb1/b")):
+        source.read()
+        before = source.name
+        plug.pictures.put(PULLED)
+        while not source.read().stale:
+            pass
+        bus.pull(int(before[-1]))
+        plug.node = bus.plug(number, place)
+        plug.give_back()
+        plug.pictures.put(FAILED)
+        plug.pictures.put(bgr(9))
+        while source.read().stale:
+            pass
+        assert source.name == plug.opened[-1].device == plug.node
+        assert f"{before} is now {plug.node}" in caplog.messages
     plug.pictures.put(PULLED)
     source.close()
 

@@ -166,9 +166,15 @@ class Camera:
                 logger.info("%s is now %s", self.name, name)
             self.name, self._opened = name, True
             self._changed.notify_all()
-        if self._known:
-            self._others |= places_of_kind(self._known)
+        self._recognise()
         return capture
+
+    def _recognise(self) -> None:
+        """Note where it is plugged in now, and where others of its kind are."""
+        self._known = (is_node(self.name) and identity(self.name)) or self._known
+        if self._known:
+            others = self._others | places_of_kind(self._known)
+            self._others = others - {self._known.place}
 
     def _take_all(self, capture: Capture) -> None:
         """Take pictures until the camera is closed, gone, or fails for too long.
