@@ -504,8 +504,8 @@ def test_a_camera_that_comes_back_as_another_number_is_shown_again(
     bus.plug(0, "usb1")
     plug.pictures.put(bgr(0))
     source = Camera(plug.node, (64, 48), 200)
+    source.read()
     for number, place in ((1, "usb2"), (4, "usb3"), (0, "usb3/again"), (1, "usb1/b")):
-        source.read()
         before = source.name
         plug.pictures.put(PULLED)
         while not source.read().stale:
