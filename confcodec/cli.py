@@ -83,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(words: list[str]) -> int:
     options = _parser(words).parse_args(words)
     _set_up_logging(options)
+    _ask_for_camera(getattr(options, "source", None))
     try:
         _check_targets(options)
         return _VERB_FUNCTIONS[options.verb](options)
@@ -262,6 +263,14 @@ _VERB_FUNCTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
     "info": _files,
     **dict.fromkeys(_LAB, _lab),
 }
+
+
+def _ask_for_camera(source: str | None) -> None:
+    """On a Mac only the main thread can ask whether a camera may be used; see there."""
+    if sys.platform == "darwin" and source:
+        from confcodec.media.camera_capture import ask_for_camera
+
+        ask_for_camera(source)
 
 
 def _run(job: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:

@@ -1,27 +1,20 @@
-"""Sources: files written by PyAV, the demo, and a made-up OpenCV device."""
+"""Sources: files written by PyAV, and the demo."""
 
 import hashlib
-import os
 import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.errors import CaptureError
-from confcodec.media import camera as camera_module
-from confcodec.media import capture
-from confcodec.media.camera import Camera
 from confcodec.media.capture import open_source
 from confcodec.media.demo import open_demo
 from confcodec.media.file import open_file
@@ -99,6 +92,21 @@ def test_cover_gives_exactly_the_size_asked_for(size: tuple[int, int]) -> None:
     assert scaled.shape == (size[1], size[0], 3)
     assert scaled.flags.c_contiguous
     assert (scaled == grey(3)[0, 0]).all()
+
+
+def test_an_upright_picture_is_whole_in_a_wide_call(tmp_path: Path) -> None:
+    path = tmp_path / "upright.png"
+    Image.fromarray(grey(4, 480, 640)).save(path)
+    for source in (
+        open_source(str(path), (64, 48), 30),
+        open_source(
+            str(write_video(tmp_path / "upright.mkv", [0, 0.1], (48, 64))), (64, 48), 30
+        ),
+    ):
+        pixels = source.read().pixels
+        assert pixels[:, 14:50].min() > 15
+        assert not pixels[:, :14].any()
+        source.close()
 
 
 # ---------------------------------------------------------------- pace
@@ -397,239 +405,3 @@ def test_a_size_no_codec_takes_is_refused() -> None:
         open_source("demo", (8, 8), 30)
     with pytest.raises(ValueError, match="no rate"):
         open_source("demo", (64, 48), 0)
-
-
-# ---------------------------------------------------------------- camera
-
-
-@dataclass
-class Plug:
-    """The far end of a made-up camera: what it delivers, and whether it is there."""
-
-    node: str
-    pictures: "queue.Queue[Pixels | None]" = field(default_factory=queue.Queue)
-    """Put None to pull the plug."""
-    plugged: threading.Event = field(default_factory=threading.Event)
-    opened: list["FakeCapture"] = field(default_factory=list)
-
-    def open(self, device: int | str, how: int) -> "FakeCapture":
-        capture = FakeCapture(self, device)
-        self.opened.append(capture)
-        return capture
-
-
-class FakeCapture:
-    """What cv2.VideoCapture would be with that camera."""
-
-    def __init__(self, plug: Plug, device: int | str) -> None:
-        self._plug, self.device = plug, device
-        self.settings: dict[int, float] = {}
-        self.released = False
-
-    def isOpened(self) -> bool:
-        return self._plug.plugged.is_set()
-
-    def set(self, setting: int, value: float) -> bool:
-        self.settings[setting] = value
-        return True
-
-    def read(self) -> tuple[bool, Pixels | None]:
-        picture = self._plug.pictures.get(timeout=60)
-        if picture is None:
-            self._plug.plugged.clear()
-        return picture is not None, picture
-
-    def release(self) -> None:
-        self.released = True
-
-
-@pytest.fixture
-def plug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plug]:
-    node = tmp_path / "video0"
-    node.touch()
-    plug = Plug(str(node))
-    plug.plugged.set()
-    monkeypatch.setattr(cv2, "VideoCapture", plug.open)
-    monkeypatch.setattr(camera_module, "RETRY_FIRST", 0.005)
-    monkeypatch.setattr(camera_module, "RETRY_LAST", 0.01)
-    yield plug
-    plug.pictures.put(None)
-
-
-def bgr(number: int) -> Pixels:
-    picture = grey(number, 160, 120)
-    picture[:, :, 0] = 7
-    return picture
-
-
-def test_a_camera_gives_its_pictures_as_rgb_of_the_size_asked_for(plug: Plug) -> None:
-    plug.pictures.put(bgr(5))
-    source = Camera(plug.node, (64, 48), 30)
-    frame = source.read()
-    assert frame.pixels.shape == (48, 64, 3)
-    assert (frame.pixels == (80, 80, 7)).all()
-    assert (frame.number, frame.stale) == (0, False)
-    plug.pictures.put(None)
-    source.close()
-
-
-@pytest.mark.parametrize(("size", "jpeg"), [((640, 480), False), ((1280, 720), True)])
-def test_a_camera_is_asked_for_what_the_call_needs(
-    plug: Plug, size: tuple[int, int], jpeg: bool
-) -> None:
-    plug.pictures.put(bgr(5))
-    source = Camera(plug.node, size, 25)
-    settings = plug.opened[0].settings
-    assert settings[cv2.CAP_PROP_FRAME_WIDTH] == size[0]
-    assert settings[cv2.CAP_PROP_FRAME_HEIGHT] == size[1]
-    assert settings[cv2.CAP_PROP_FPS] == 25
-    assert settings[cv2.CAP_PROP_BUFFERSIZE] == 1
-    assert (cv2.CAP_PROP_FOURCC in settings) == jpeg
-    plug.pictures.put(None)
-    source.close()
-    assert plug.opened[0].released
-
-
-def test_a_lost_camera_repeats_its_last_picture_until_it_is_back(plug: Plug) -> None:
-    plug.pictures.put(bgr(3))
-    source = Camera(plug.node, (64, 48), 200)
-    frames = [source.read()]
-    plug.pictures.put(None)
-    frames += [source.read() for _ in range(5)]
-    assert [frame.stale for frame in frames] == [False] + [True] * 5
-    assert all((frame.pixels == frames[0].pixels).all() for frame in frames)
-    assert frames[5].capture_time > frames[1].capture_time
-    plug.plugged.set()
-    plug.pictures.put(bgr(9))
-    while frames[-1].stale:
-        frames.append(source.read())
-    assert (frames[-1].pixels == (128, 128, 7)).all()
-    assert [frame.number for frame in frames] == list(range(len(frames)))
-    assert len(plug.opened) >= 2
-    plug.pictures.put(None)
-    source.close()
-
-
-def test_a_camera_that_falls_silent_counts_as_lost(
-    plug: Plug, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(camera_module, "_SILENCE", 0.01)
-    plug.pictures.put(bgr(3))
-    source = Camera(plug.node, (64, 48), 200)
-    assert [source.read().stale for _ in range(3)] == [False, True, True]
-    plug.pictures.put(bgr(4))
-    while (frame := source.read()).stale:
-        pass
-    assert (frame.pixels == (68, 68, 7)).all()
-    plug.pictures.put(None)
-    source.close()
-
-
-def test_pictures_faster_than_asked_for_are_left_out(
-    plug: Plug, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plug.pictures.put(bgr(0))
-    source = Camera(plug.node, (64, 48), 0.01)  # the next is due in 100 s
-    source.read()
-    for number in range(1, 5):
-        plug.pictures.put(bgr(number))
-    plug.pictures.put(None)
-    frames: queue.Queue[Frame] = queue.Queue()
-
-    def read() -> None:
-        with pytest.raises(CaptureError, match="closed"):
-            frames.put(source.read())
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    source.close()
-    reader.join(30)
-    assert not reader.is_alive()
-    assert frames.empty()
-
-
-def test_closing_a_camera_ends_a_read_and_its_thread(plug: Plug) -> None:
-    plug.pictures.put(bgr(3))
-    source = Camera(plug.node, (64, 48), 30)
-    source.read()
-    failed = threading.Event()
-
-    def read() -> None:
-        try:
-            while True:
-                source.read()
-        except CaptureError:
-            failed.set()
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    closer = threading.Thread(target=source.close)
-    closer.start()
-    assert failed.wait(30)
-    plug.pictures.put(None)
-    closer.join(30)
-    reader.join(30)
-    source.close()
-    assert "camera" not in [thread.name for thread in threading.enumerate()]
-
-
-def test_a_busy_camera_says_so(plug: Plug) -> None:
-    plug.plugged.clear()
-    with pytest.raises(CaptureError, match="busy in another program"):
-        Camera(plug.node, (64, 48), 30)
-    assert plug.opened[0].released
-
-
-def test_a_camera_without_pictures_says_so(
-    plug: Plug, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(camera_module, "FIRST_PICTURE", 0.01)
-    for _ in range(3):
-        plug.pictures.put(np.zeros((2, 2, 2), np.uint8))  # a format nobody knows
-    plug.pictures.put(None)
-    with pytest.raises(CaptureError, match="gave no picture within"):
-        Camera(plug.node, (64, 48), 30)
-
-
-def test_a_missing_camera_says_so(plug: Plug) -> None:
-    with pytest.raises(CaptureError, match="there is no camera"):
-        Camera(plug.node + "9", (64, 48), 30)
-    assert not plug.opened
-
-
-def test_a_forbidden_camera_says_so(
-    plug: Plug, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
-    with pytest.raises(CaptureError, match="no permission"):
-        Camera(plug.node, (64, 48), 30)
-    assert not plug.opened
-
-
-@pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="device nodes are Linux's"
-)
-def test_a_camera_number_names_its_device() -> None:
-    with pytest.raises(CaptureError, match="/dev/video987"):
-        open_source("987", (64, 48), 30)
-
-
-def test_auto_shows_the_demo_where_there_is_no_camera(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(capture, "cameras", list)
-    assert open_source("auto", (64, 48), 30).name == "demo"
-    assert [record.message for record in caplog.records] == [
-        "no camera found; showing the demo"
-    ]
-
-
-def test_auto_takes_the_first_camera_that_works(
-    plug: Plug, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(capture, "cameras", lambda: [plug.node + "9", plug.node])
-    plug.pictures.put(bgr(3))
-    source = open_source("auto", (64, 48), 30)
-    assert source.name == plug.node
-    plug.pictures.put(None)
-    source.close()

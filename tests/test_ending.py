@@ -187,7 +187,7 @@ def test_training_saves_when_a_signal_comes(
 
     from confcodec.lab import models, trainer
     from confcodec.lab.checkpoint import read_checkpoint
-    from confcodec.lab.train import TrainSettings
+    from confcodec.lab.train_settings import TrainSettings
     from tests.conftest import TINY, picture
 
     (tmp_path / "data").mkdir()

@@ -22,6 +22,7 @@ from confcodec.call.coder import Coder
 from confcodec.call.console import state_message
 from confcodec.call.laboratory import Laboratory, Sample
 from confcodec.call.options import CallOptions
+from confcodec.call.roles import Role
 from confcodec.cli import main
 from confcodec.codec import registry
 from confcodec.codec.bitstream import whole_bitstream
@@ -156,7 +157,7 @@ async def test_the_other_side_of_a_call_sees_it(
         await other.sees(5)
         assert other.peers[-1].receiver.codec == "zlib"
         assert server.host.endpoint.settings.codec == "zlib"
-        assert "zlib" in json.loads(state_message(server.host))["codecs"]
+        assert "zlib" in json.loads(state_message(server.host, Role.HOST))["codecs"]
 
 
 async def test_a_side_that_lacks_it_says_which_and_a_page_shows_that(
@@ -170,8 +171,8 @@ async def test_a_side_that_lacks_it_says_which_and_a_page_shows_that(
         confcodec("call", server.link, *words.split(), "--audio", "null"),
     ):
         host = server.host
-        await eventually(lambda: json.loads(state_message(host))["trouble"])
-        trouble = json.loads(state_message(host))["trouble"]
+        await eventually(lambda: json.loads(state_message(host, Role.HOST))["trouble"])
+        trouble = json.loads(state_message(host, Role.HOST))["trouble"]
         assert "'zlib' (own_codec:Zlib)" in trouble
         assert trouble.endswith("start with --also-codec own_codec:Zlib")
         assert "own_codec" not in sys.modules

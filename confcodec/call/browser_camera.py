@@ -28,7 +28,7 @@ from av import VideoFrame
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.errors import CaptureError, PacketError
 from confcodec.media.pace import Thinning
-from confcodec.media.scale import cover
+from confcodec.media.scale import fit
 
 logger = logging.getLogger(__name__)
 
@@ -217,9 +217,7 @@ class BrowserSource:
             if pixels is not None and (stale or self._thinning.take(captured)):
                 break
         number, self._number = self._number, self._number + 1
-        return Frame(
-            cover(pixels, self.size), number, now if stale else captured, stale
-        )
+        return Frame(fit(pixels, self.size), number, now if stale else captured, stale)
 
     def close(self) -> None:
         """End a `read` that is under way, within a second."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from confcodec.errors import CaptureError
 from confcodec.file_paths import MATERIAL
-from confcodec.media.camera import cameras
+from confcodec.media.camera_devices import cameras
 
 MAX_FILES = 500
 """Of all lent folders together, in the order of their names."""

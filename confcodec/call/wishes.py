@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from confcodec.call.rooms import REMOTE
 from confcodec.codec.frame import check_size
 from confcodec.errors import ConfcodecError
+from confcodec.media.camera import Camera
 from confcodec.media.capture import open_source
 from confcodec.wire.emulator import CLEAN, Impairment
 
@@ -135,10 +136,10 @@ async def _record(host: Host, *, on: bool) -> None:
 
 
 def _spec(host: Host) -> str | None:
-    """What the present source was opened as; a camera that `auto` found under its number."""
+    """What the present source was opened as; a camera as the number that it has now."""
     endpoint = host.endpoint
     if endpoint.source is None:
         return None
-    if endpoint.options.source != "auto":
-        return endpoint.options.source
-    return endpoint.source.name.removeprefix("/dev/video")
+    if endpoint.options.source == "auto" or isinstance(endpoint.source, Camera):
+        return endpoint.source.name.removeprefix("/dev/video")
+    return endpoint.options.source

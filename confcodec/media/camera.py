@@ -1,31 +1,35 @@
-"""A camera through OpenCV; one that is unplugged is waited for while the call goes on."""
+"""A camera; one that is unplugged is waited for while the call goes on."""
 
 import logging
-import os
-import re
 import sys
 import threading
 import time
-from pathlib import Path
-
-import cv2
-import numpy as np
 
 from confcodec.codec.frame import Frame, Pixels
-from confcodec.errors import CaptureError
+from confcodec.errors import CaptureError, ConfcodecError
+from confcodec.media.camera_capture import Capture, open_capture
+from confcodec.media.camera_devices import (
+    check_node,
+    find_again,
+    identity,
+    is_node,
+    places_of_kind,
+)
 from confcodec.media.pace import Thinning
-from confcodec.media.scale import cover
+from confcodec.media.scale import fit
 
 logger = logging.getLogger(__name__)
 
+OPENING = 30.0
+"""Seconds that opening a camera may take; some drivers on Windows take 20."""
 FIRST_PICTURE = 5.0
-"""Seconds a camera may take from being opened to its first picture."""
+"""Seconds from its being open to a camera's first picture."""
 _SILENCE = 1.0
 """Seconds without a picture after which the last one is shown again, stale."""
+_FAILED = 0.05
+"""Seconds between two attempts to read from a camera that fails at once."""
 RETRY_FIRST, RETRY_LAST = 0.5, 2.0
 """Seconds before the first attempt to open a lost camera again, and before later ones."""
-_RAW_PIXELS = 640 * 480
-"""Above this size USB cameras reach full rate only as motion JPEG."""
 
 
 class Camera:
@@ -37,17 +41,21 @@ class Camera:
         Raises:
             CaptureError: not there, not allowed, busy or silent.
         """
-        self.name = f"/dev/video{device}" if _numbered_node(device) else device
+        numbered = device.isdecimal() and sys.platform.startswith("linux")
+        self.name = f"/dev/video{device}" if numbered else device
         self.size, self.fps = size, fps
-        self._device = int(device) if device.isdecimal() else device
-        self._check_node()
+        if is_node(self.name):
+            check_node(self.name)
+        self._known = identity(self.name) if is_node(self.name) else None
+        self._others: frozenset[str] = frozenset()
         self._changed = threading.Condition()
         """Guards everything below."""
         self._pixels: Pixels | None = None
         self._time = self._shown = 0.0
         self._thinning = Thinning(fps)
         self._pictures = self._given = self._number = 0
-        self._refused = self._lost = self._closed = False
+        self._opened = self._lost = self._closed = False
+        self._refusal: ConfcodecError | None = None
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
         self._await_first()
@@ -91,34 +99,29 @@ class Camera:
     def _news(self) -> bool:
         return self._fresh_or_closed() or self._lost
 
-    def _check_node(self) -> None:
-        if not self.name.startswith("/"):
-            return
-        if not Path(self.name).exists():
-            raise CaptureError(
-                f"there is no camera {self.name}; plug one in, or use --source demo"
-            )
-        if not os.access(self.name, os.R_OK | os.W_OK):
-            raise CaptureError(
-                f"no permission to use {self.name}; join its group "
-                "(sudo usermod -aG video $USER) and log in again"
-            )
-
     def _await_first(self) -> None:
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._fresh() or self._refused, FIRST_PICTURE
-            )
+            self._changed.wait_for(lambda: self._opened or self._refusal, OPENING)
+            opened = self._opened
+            if opened:
+                self._changed.wait_for(
+                    lambda: self._fresh() or self._refusal, FIRST_PICTURE
+                )
             if self._fresh():
                 return
-            refused = self._refused
+            refusal = self._refusal
         self.close()
-        if refused:
-            raise CaptureError(
-                f"{self.name} would not open; it is busy in another program or no camera: "
-                "close that program, or choose another source"
-            )
+        if refusal:
+            raise refusal
+        if opened:
+            raise self._silent()
         raise CaptureError(
+            f"{self.name} did not open within {OPENING:g} s; "
+            "plug it in again, or choose another source"
+        )
+
+    def _silent(self) -> CaptureError:
+        return CaptureError(
             f"{self.name} opened but gave no picture within {FIRST_PICTURE:g} s; "
             "plug it in again, or choose another source"
         )
@@ -127,36 +130,84 @@ class Camera:
         """The camera's thread: open, take pictures until that fails, wait, again."""
         pause = RETRY_FIRST
         while not self._closed:
-            capture = _open(self._device, self.size, self.fps)
             before = self._pictures
-            if capture.isOpened():
-                while not self._closed and self._take(capture):
-                    pass
-            elif not self._pictures:
-                self._refused = True
-            capture.release()
-            if self._pictures > before:
-                logger.warning("%s was lost; waiting for it to come back", self.name)
-                pause = RETRY_FIRST
+            capture = self._open()
+            if capture:
+                self._take_all(capture)
+                capture.release()
             with self._changed:
+                if self._pictures > before and not self._closed:
+                    logger.warning(
+                        "%s was lost; waiting for it to come back", self.name
+                    )
+                    pause = RETRY_FIRST
                 self._lost = True
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._closed, pause)
             pause = min(2 * pause, RETRY_LAST)
 
-    def _take(self, capture: cv2.VideoCapture) -> bool:
-        """Wait for one picture; False if none came."""
+    def _open(self) -> Capture | None:
+        """The camera where it is now; None while it is away or refuses."""
+        name: str | None = self.name
+        if self._opened and is_node(self.name):
+            name = find_again(self.name, self._known, self._others)
+        if name is None:
+            return None
         try:
-            arrived, picture = capture.read()
-            now = time.monotonic()
-            if not arrived or picture is None:
-                return False
-            if not self._thinning.take(now):
-                return True
-            pixels = cover(_rgb(np.asarray(picture, np.uint8)), self.size)
-        except cv2.error as error:
-            logger.debug("%s: %s", self.name, error)
+            capture = open_capture(name, self.size, self.fps)
+        except ConfcodecError as error:
+            logger.debug("%s", error)
+            with self._changed:
+                self._refusal = error
+                self._changed.notify_all()
+            return None
+        with self._changed:
+            if name != self.name:
+                logger.info("%s is now %s", self.name, name)
+            self.name, self._opened = name, True
+            self._changed.notify_all()
+        self._recognise()
+        return capture
+
+    def _recognise(self) -> None:
+        """Note where it is plugged in now, and where others of its kind are."""
+        self._known = (is_node(self.name) and identity(self.name)) or self._known
+        if self._known:
+            others = self._others | places_of_kind(self._known)
+            self._others = others - {self._known.place}
+
+    def _take_all(self, capture: Capture) -> None:
+        """Take pictures until the camera is closed, gone, or fails for too long.
+
+        One that is slow to wake, or that takes its pictures when it is told to, fails at first
+        and is ready later, but never would be if it was opened again and again.
+        """
+        due = time.monotonic() + FIRST_PICTURE
+        while not self._closed:
+            pixels, now = capture.read(), time.monotonic()
+            if pixels is not None:
+                self._give(pixels, now)
+                due = now + _SILENCE
+            elif now >= due or self._gone():
+                break
+            else:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed, _FAILED)
+        with self._changed:
+            if not self._pictures:
+                self._refusal = self._silent()
+                self._changed.notify_all()
+
+    def _gone(self) -> bool:
+        """Whether the camera's device file is away, or is another's by now."""
+        if not is_node(self.name):
             return False
+        return find_again(self.name, self._known, self._others) != self.name
+
+    def _give(self, pixels: Pixels, now: float) -> None:
+        if not self._thinning.take(now):
+            return
+        pixels = fit(pixels, self.size)
         with self._changed:
             if self._lost and self._pictures:
                 logger.info("%s is back", self.name)
@@ -164,40 +215,3 @@ class Camera:
             self._pixels, self._time = pixels, now
             self._pictures += 1
             self._changed.notify_all()
-        return True
-
-
-def cameras() -> list[str]:
-    """The cameras that may be here, in order of their numbers."""
-    if not sys.platform.startswith("linux"):
-        return ["0"]
-    nodes = (
-        re.fullmatch(r"video(\d+)", node.name) for node in Path("/dev").glob("video*")
-    )
-    return [str(number) for number in sorted(int(node[1]) for node in nodes if node)]
-
-
-def _numbered_node(device: str) -> bool:
-    return device.isdecimal() and sys.platform.startswith("linux")
-
-
-def _open(device: int | str, size: tuple[int, int], fps: float) -> cv2.VideoCapture:
-    # On Linux OpenCV would try half a dozen other ways, each with its own complaint.
-    linux = sys.platform.startswith("linux")
-    capture = cv2.VideoCapture(device, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
-    if capture.isOpened():
-        if size[0] * size[1] > _RAW_PIXELS:
-            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
-        capture.set(cv2.CAP_PROP_FPS, fps)
-        # The newest picture is wanted, not one that waited in the driver.
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-    return capture
-
-
-def _rgb(picture: Pixels) -> Pixels:
-    """RGB of what OpenCV gives: BGR, or grey from an infrared camera."""
-    grey = picture.ndim == 2 or picture.shape[2] == 1
-    code = cv2.COLOR_GRAY2RGB if grey else cv2.COLOR_BGR2RGB
-    return np.asarray(cv2.cvtColor(picture, code), np.uint8)

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from confcodec.codec.frame import Frame, check_size
 from confcodec.errors import CaptureError
-from confcodec.media.camera import Camera, cameras
+from confcodec.media.camera import Camera
+from confcodec.media.camera_devices import cameras
 from confcodec.media.demo import open_demo
 from confcodec.media.file import open_file
 
@@ -37,7 +38,8 @@ def open_source(spec: str, size: tuple[int, int], fps: float) -> Source:
     Args:
         spec: `demo`; `auto`, the first camera that works, else the demo; a camera's
             number or device path; or the path of a video or picture file.
-        size: 16x16 to 1920x1920; other pictures are scaled to cover it.
+        size: 16x16 to 1920x1920; other pictures are scaled to fill it, or between
+            bars where that would cut off too much.
         fps: the most frames a second.
 
     Raises:

@@ -11,7 +11,7 @@ from confcodec.errors import CaptureError
 from confcodec.media.decode import Timed, looped, upright
 from confcodec.media.pace import PacedSource, Thinning, Timer
 from confcodec.media.picture import PICTURES, read_picture
-from confcodec.media.scale import cover
+from confcodec.media.scale import fit
 
 _CATCH_UP = 0.25
 """Seconds to spend on frames nobody will see, before playing late instead."""
@@ -39,7 +39,7 @@ def open_file(
 def _open_picture(
     path: str, size: tuple[int, int], fps: float, timer: Timer | None
 ) -> PacedSource:
-    still = cover(read_picture(Path(path)), size)
+    still = fit(read_picture(Path(path)), size)
     return PacedSource(Path(path).name, fps, lambda _number: still, timer)
 
 
@@ -70,7 +70,7 @@ class VideoFile:
         with self._lock:
             self._timer.check(self.name)
             due, picture = self._next()
-            pixels = cover(upright(picture), self.size)
+            pixels = fit(upright(picture), self.size)
         self._timer.sleep(due - self._timer.now())
         self._timer.check(self.name)
         frame = Frame(pixels, self._number, self._timer.now())

@@ -25,7 +25,7 @@ from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
 from confcodec.media.container import create_media
 from confcodec.media.disk import RESERVE, ROOM_TO_START, check_room, keep_whole
-from confcodec.media.scale import cover
+from confcodec.media.scale import fit
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class FileSink:
             self._size = (pixels.shape[1], pixels.shape[0])
             self._start = time
         if (pixels.shape[1], pixels.shape[0]) != self._size:
-            pixels = cover(pixels, self._size)
+            pixels = fit(pixels, self._size)
         try:
             if self._stream is None:
                 self._stream = self._add_stream(self._container)
