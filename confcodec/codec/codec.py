@@ -9,7 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from confcodec.codec.frame import Pixels
+from confcodec.codec.frame import MAX_SIDE, Pixels
 from confcodec.errors import BitstreamError
 from confcodec.share import share_path
 
@@ -49,6 +49,9 @@ class Codec(ABC):
     """
 
     info: CodecInfo
+    max_side: int = MAX_SIDE
+    """Pixels a side that are coded, and believed of a bitstream, which is untrusted: those
+    of a call. Who reads and writes files sets it to `FILE_SIDE`."""
     on_stage: Callable[[str], None] | None = None
     """Called as a stage of the work ends, with its name; for those who measure."""
 
@@ -57,7 +60,7 @@ class Codec(ABC):
         """Code one picture.
 
         Args:
-            pixels: (H, W, 3) uint8 RGB, 16x16 to 1920x1920.
+            pixels: (H, W, 3) uint8 RGB, each side 16 to `max_side`.
             quality: 0 (fewest bits) to 63 (best picture).
 
         Raises:
