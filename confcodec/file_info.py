@@ -6,6 +6,7 @@ from pathlib import Path
 
 from confcodec.codec.bitstream import MAGIC, unpack
 from confcodec.codec.codec import codec_of
+from confcodec.codec.frame import FILE_SIDE
 from confcodec.errors import BitstreamError
 from confcodec.file_paths import expand
 from confcodec.media.bitstream_file import SUFFIX, BitstreamReader, FileHeader
@@ -41,7 +42,7 @@ def describe(path: Path) -> dict[str, object]:
             try:
                 codecs[codec_of(bitstream)] += 1
                 if bitstream[:1] == MAGIC:
-                    frame, _ = unpack(bitstream)
+                    frame, _ = unpack(bitstream, FILE_SIDE)
                     models[frame.model.hex()] += 1
                     qualities[frame.quality] += 1
             except BitstreamError as error:
@@ -53,6 +54,7 @@ def describe(path: Path) -> dict[str, object]:
         "file_bytes": path.stat().st_size,
         "codec": ", ".join(codecs) or header.codec,
         "size": [header.width, header.height],
+        **({"pixel_aspect": str(header.aspect)} if header.aspect != 1 else {}),
         "frames": len(lengths),
         "truncated": reader.truncated,
     }

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from confcodec.errors import CaptureError
+from confcodec.media.animation import ANIMATED
 from confcodec.media.bitstream_file import SUFFIX, BitstreamReader
 from confcodec.media.decode import VIDEOS
 from confcodec.media.picture import PICTURES
@@ -12,23 +13,17 @@ from confcodec.media.picture import PICTURES
 Plan = list[tuple[Path, Path]]
 """Inputs, each with its output."""
 
-MATERIAL = PICTURES | VIDEOS
-"""How names of what can be coded end."""
+MATERIAL = PICTURES | ANIMATED | VIDEOS
+"""How names end of what is looked for in a folder; a file that is named may end in anything."""
 
 
 def encoding_plan(paths: Sequence[Path], output: Path | None) -> Plan:
     """What `encode` does with its paths: files, folders or patterns, then the target.
 
     Raises:
-        CaptureError: no such file, no picture or video, or two with one target.
+        CaptureError: no such file, or two with one target.
     """
-    plan = _plan(paths, output, MATERIAL, lambda _: SUFFIX)
-    for source, _ in plan:
-        if source.suffix.lower() not in MATERIAL:
-            raise CaptureError(
-                f"{source} cannot be read as a picture or a video: its name ends in no known way"
-            )
-    return plan
+    return _plan(paths, output, MATERIAL, lambda _: SUFFIX)
 
 
 def decoding_plan(paths: Sequence[Path], output: Path | None, png: bool) -> Plan:

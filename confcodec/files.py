@@ -8,9 +8,9 @@ import argparse
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from rich.console import Console
@@ -18,7 +18,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from confcodec.codec.bitstream import MAGIC
 from confcodec.codec.codec import Codec, codec_of
-from confcodec.codec.frame import Pixels, check_size
+from confcodec.codec.frame import FILE_SIDE, Pixels, check_size
 from confcodec.codec.metrics import psnr
 from confcodec.errors import BitstreamError, CaptureError, ConfcodecError
 from confcodec.file_paths import decoding_plan, encoding_plan
@@ -27,26 +27,14 @@ from confcodec.media.bitstream_file import (
     BitstreamWriter,
     FileHeader,
 )
-from confcodec.media.decode import played_once, upright, video_facts
-from confcodec.media.picture import PICTURES, read_picture
+from confcodec.media.decode import sane_rate, steady
+from confcodec.media.material import Material, open_material
 from confcodec.media.record import FileSink
 
 logger = logging.getLogger(__name__)
 
 LOSSLESS_DB = 100.0
 """Stands for an infinite PSNR, so that means exist."""
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """The frames of a picture or video file."""
-
-    fps: Fraction
-    """0 for a picture."""
-    count: int | None
-    """How many frames, if the file says so."""
-    frames: Iterator[tuple[float, Pixels]]
-    """Seconds from the start, and pixels."""
 
 
 def encode_files(arguments: argparse.Namespace) -> dict[str, object]:
@@ -63,10 +51,10 @@ def encode_files(arguments: argparse.Namespace) -> dict[str, object]:
     with _progress() as progress:
 
         def encode(source: Path, target: Path) -> dict[str, object]:
-            frames = _open(source)
+            frames = open_material(source)
             task = progress.add_task(source.name, total=frames.count)
-            shown = _counted(frames.frames, progress, task)
-            return _encode(codec, arguments.quality, frames.fps, shown, source, target)
+            shown = replace(frames, frames=_counted(frames.frames, progress, task))
+            return _encode(codec, arguments.quality, shown, source, target)
 
         files = [_attempt(encode, *pair, alone=len(plan) == 1) for pair in plan]
     common = {"quality": arguments.quality, "codec": codec.info.codec}
@@ -119,19 +107,10 @@ def _attempt(
         return {"input": str(source), "error": str(error)}
 
 
-def _open(path: Path) -> Material:
-    if path.suffix.lower() in PICTURES:
-        return Material(Fraction(0), 1, iter([(0.0, read_picture(path))]))
-    fps, count = video_facts(str(path))
-    frames = ((time, upright(frame)) for time, frame in played_once(str(path)))
-    return Material(fps, count, frames)
-
-
 def _encode(
     codec: Codec,
     quality: int,
-    fps: Fraction,
-    frames: Iterable[tuple[float, Pixels]],
+    material: Material,
     source: Path,
     target: Path,
 ) -> dict[str, object]:
@@ -140,14 +119,16 @@ def _encode(
     count, coded, pixel_count, total_db = 0, 0, 0, 0.0
     size, start = [0, 0], 0.0
     try:
-        for time, pixels in frames:
+        for time, pixels in material.frames:
             height, width = pixels.shape[:2]
+            _check(width, height, source)
             if writer is None:
-                _check(width, height, source)
                 size, start = [width, height], time
-                header = FileHeader(codec.info.codec, width, height, fps)
+                header = FileHeader(
+                    codec.info.codec, width, height, material.fps, material.aspect
+                )
                 writer = BitstreamWriter(target, header)
-            bitstream = codec.encode(pixels, quality)
+            bitstream = _coded(codec, pixels, quality, source)
             writer.write(bitstream, time - start)
             total_db += min(psnr(pixels, codec.reconstruct(bitstream)), LOSSLESS_DB)
             count += 1
@@ -192,13 +173,16 @@ def _write_pictures(
 ) -> int:
     """Write a picture, a video, or a folder of pictures; how many frames it has."""
     if header.fps and not png:
-        return _write_video(frames, header.fps, target)
+        return _write_video(frames, header, target)
+    # Exact pixels; if they are not square, the file tells (in PNG: pHYs).
+    dots = (72.0, 72.0 * float(header.aspect))
+    density: dict[str, Any] = {"dpi": dots} if header.aspect != 1 else {}
     count = 0
     for _, pixels in frames:
         path = target / f"{count:06d}.png" if header.fps else target
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(path)
+            Image.fromarray(pixels).save(path, **density)
         except (OSError, ValueError) as error:
             raise CaptureError(
                 f"cannot write {path}: {error}; name a .png file"
@@ -208,12 +192,13 @@ def _write_pictures(
 
 
 def _write_video(
-    frames: Iterator[tuple[float, Pixels]], fps: Fraction, target: Path
+    frames: Iterator[tuple[float, Pixels]], header: FileHeader, target: Path
 ) -> int:
-    sink = FileSink(str(target), float(fps))
+    fps = float(sane_rate(header.fps))
+    sink = FileSink(str(target), fps, aspect=header.aspect)
     count = 0
     try:
-        for time, pixels in frames:
+        for time, pixels in steady((time, 1 / fps, pixels) for time, pixels in frames):
             sink.show(pixels, time)
             count += 1
     finally:
@@ -221,9 +206,16 @@ def _write_video(
     return count
 
 
+def _coded(codec: Codec, pixels: Pixels, quality: int, source: Path) -> bytes:
+    try:
+        return codec.encode(pixels, quality)
+    except ValueError as error:
+        raise ConfcodecError(f"{source}: {error}") from error
+
+
 def _check(width: int, height: int, source: Path) -> None:
     try:
-        check_size(width, height)
+        check_size(width, height, FILE_SIDE)
     except ValueError as error:
         raise ConfcodecError(f"{source}: {error}") from error
 
@@ -231,11 +223,13 @@ def _check(width: int, height: int, source: Path) -> None:
 def _load(name: str, arguments: argparse.Namespace) -> Codec:
     weights: Path | None = arguments.weights
     try:
-        return Codec.load(
+        codec = Codec.load(
             name, arguments.device, weights=weights, threads=arguments.threads
         )
     except ValueError as error:
         raise ConfcodecError(str(error)) from error
+    codec.max_side = FILE_SIDE
+    return codec
 
 
 def _report(

@@ -241,7 +241,7 @@ def test_a_video_too_large_for_the_codecs_is_one_clear_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "large.png"
-    Image.fromarray(np.zeros((20, 2000, 3), np.uint8)).save(path)
+    Image.fromarray(np.zeros((20, 8200, 3), np.uint8)).save(path)
     assert main(["encode", str(path), "--codec", "jpeg"]) == 1
-    assert "large.png: 2000x20 is outside" in capsys.readouterr().err
+    assert "large.png: 8200x20 is outside" in capsys.readouterr().err
     assert not (tmp_path / "large.ccb").exists()

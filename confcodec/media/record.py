@@ -37,13 +37,20 @@ class FileSink:
 
     closed = False
 
-    def __init__(self, path: str, fps: float, sound_rate: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        fps: float,
+        sound_rate: int | None = None,
+        aspect: Fraction = Fraction(1),
+    ) -> None:
         """Create the file, over an older one of that name.
 
         Args:
             path: ends in .mkv, .mov or .mp4.
             fps: of the pictures, nominally.
             sound_rate: samples a second of the sound that `hear` will bring; None: no sound.
+            aspect: width of a pixel over its height.
 
         Raises:
             CaptureError: it cannot be written.
@@ -59,7 +66,7 @@ class FileSink:
             self._container: OutputContainer | None = av.open(path, "w")
         except (OSError, av.error.FFmpegError) as error:
             raise self._failed(error) from error
-        self._fps = fps
+        self._fps, self._aspect = fps, aspect
         self._stream: VideoStream | None = None
         self._size = (0, 0)
         self._start, self._last = 0.0, -1
@@ -149,6 +156,7 @@ class FileSink:
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = (side + side % 2 for side in self._size)
         stream.pix_fmt = "yuv420p"
+        stream.codec_context.sample_aspect_ratio = self._aspect
         stream.codec_context.time_base = stream.time_base = Fraction(1, _TICKS)
         if self._sound_rate:
             sound = container.add_stream("aac", rate=self._sound_rate)
