@@ -145,5 +145,16 @@ def test_wide_colours_without_hdr_are_converted(tmp_path: Path) -> None:
     assert max(green, blue) < 45
 
 
+def test_hdr_is_no_larger_than_it_must_be() -> None:
+    frame = av.VideoFrame(1920, 1080, "yuv420p10le")
+    for plane in frame.planes:
+        plane.update(np.full(plane.buffer_size // 2, 512, np.uint16).tobytes())
+    frame.colorspace, frame.color_range, frame.color_primaries = 9, 1, 9
+    frame.color_trc = 16
+    assert to_srgb(frame, (640, 480)).shape == (480, 853, 3)
+    assert to_srgb(frame, (2000, 2000)).shape == (1080, 1920, 3)
+    assert np.array_equal(to_srgb(frame)[:480, :853], to_srgb(frame, (640, 480)))
+
+
 def test_grey_videos_keep_their_levels(tmp_path: Path) -> None:
     assert shown(tmp_path / "a.mkv", [100], format="gray") == (100, 100, 100)

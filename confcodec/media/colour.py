@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from confcodec.codec.frame import Pixels
 
@@ -50,10 +50,14 @@ _LUMINANCE = np.array([[0.2627, 0.6780, 0.0593]], np.float32)
 """Of BT.2020's three colours."""
 
 
-def to_srgb(frame: av.VideoFrame) -> Pixels:
+def to_srgb(frame: av.VideoFrame, enough: tuple[int, int] | None = None) -> Pixels:
     """(H, W, 3) uint8 of a decoded frame.
 
     Without tags, what is larger than 1024x576 is taken for BT.709, the rest for BT.601.
+
+    Args:
+        enough: width and height that the result need not exceed on both sides; HDR, which
+            takes many times as long, is scaled down so far, the rest is left to the caller.
 
     Raises:
         ValueError: colours coded as ICtCp or YCgCo.
@@ -62,21 +66,32 @@ def to_srgb(frame: av.VideoFrame) -> Pixels:
     transfer = getattr(frame, "color_trc", 0)
     wide = getattr(frame, "color_primaries", 0) == _BT2020
     if transfer in (_PQ, _HLG) or wide:
-        deep = np.asarray(_converted(frame, "rgb48le", wide=True), np.uint16)
+        deep = np.asarray(_converted(frame, "rgb48le", enough, wide=True), np.uint16)
         return _shown(_light(deep, transfer))
-    return np.asarray(_converted(frame, "rgb24", wide=False), np.uint8)
+    return np.asarray(_converted(frame, "rgb24", None, wide=False), np.uint8)
 
 
 def _converted(
-    frame: av.VideoFrame, format: str, *, wide: bool
+    frame: av.VideoFrame,
+    format: str,
+    enough: tuple[int, int] | None,
+    *,
+    wide: bool,
 ) -> npt.NDArray[np.generic]:
+    width, height = frame.width, frame.height
+    if enough:
+        factor = max(1, min(width / enough[0], height / enough[1]))
+        width, height = round(width / factor), round(height / factor)
     if not _has_chroma(frame.format.name):
-        return frame.to_ndarray(format=format)
+        return frame.to_ndarray(format=format, width=width, height=height)
     if frame.colorspace in (_YCGCO, _ICTCP):
         raise ValueError("colours coded as YCgCo or ICtCp; convert it to BT.709 first")
     full = frame.color_range == _FULL or frame.format.name.startswith("yuvj")
     return frame.to_ndarray(
         format=format,
+        width=width,
+        height=height,
+        interpolation=Interpolation.BILINEAR if enough is None else Interpolation.AREA,
         src_colorspace=_matrix(frame, wide=wide),
         src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
@@ -127,12 +142,14 @@ def _levels(transfer: int) -> FloatArray:
 
 def _shown(light: FloatArray) -> Pixels:
     """sRGB pixels of BT.2020 light, which is overwritten."""
-    strongest = light.max(2)
+    strongest = np.maximum(np.maximum(light[..., 0], light[..., 1]), light[..., 2])
+    bright = strongest > _KNEE
+    strongest = strongest[bright]
     power = (_PEAK - _KNEE) / (1 - _KNEE)  # makes the curve smooth at the knee
-    over = np.clip((strongest - _KNEE) / (_PEAK - _KNEE), 0, 1)
+    over = np.minimum((strongest - _KNEE) / (_PEAK - _KNEE), 1)
     pressed = _KNEE + (1 - _KNEE) * (1 - (1 - over) ** power)
     # All three colours by one factor: hues stay.
-    light *= np.where(over > 0, pressed / np.maximum(strongest, _KNEE), 1)[..., None]
+    light[bright] *= (pressed / strongest)[:, None]
     light = np.asarray(cv2.transform(light, _TO_BT709), np.float32)
     np.clip(light, 0, 1, out=light)
     light *= (1 << 16) - 1

@@ -171,8 +171,11 @@ def video_facts(path: str) -> VideoFacts:
         raise _unreadable(path, error) from error
 
 
-def upright(picture: Picture) -> Pixels:
+def upright(picture: Picture, enough: tuple[int, int] | None = None) -> Pixels:
     """sRGB pixels as they are in the file, turned as the file says it was filmed.
+
+    Args:
+        enough: width and height; where pixels are dear, there are no more than cover it.
 
     Raises:
         CaptureError: a kind of picture that cannot be made into RGB.
@@ -180,7 +183,9 @@ def upright(picture: Picture) -> Pixels:
     if not isinstance(picture.frame, av.VideoFrame):
         return picture.frame
     try:
-        pixels, turns = to_srgb(picture.frame), picture.turns
+        turns = picture.turns
+        turned = enough[::-1] if enough and turns % 2 else enough
+        pixels = to_srgb(picture.frame, turned)
     except Exception as error:
         raise CaptureError(
             f"a picture of the video cannot be read: {error}; convert the video first"
@@ -188,9 +193,9 @@ def upright(picture: Picture) -> Pixels:
     return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
 
-def square(picture: Picture) -> Pixels:
+def square(picture: Picture, enough: tuple[int, int] | None = None) -> Pixels:
     """As `upright`, scaled up in one direction where pixels are not square."""
-    pixels, aspect = upright(picture), picture.aspect
+    pixels, aspect = upright(picture, enough), picture.aspect
     if aspect == 1:
         return pixels
     aspect = 1 / aspect if picture.turns % 2 else aspect

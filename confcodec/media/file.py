@@ -70,7 +70,7 @@ class VideoFile:
         with self._lock:
             self._timer.check(self.name)
             due, picture = self._next()
-            pixels = cover(square(picture), self.size)
+            pixels = cover(square(picture, self.size), self.size)
         self._timer.sleep(due - self._timer.now())
         self._timer.check(self.name)
         frame = Frame(pixels, self._number, self._timer.now())
