@@ -194,6 +194,19 @@ def test_the_shape_of_pixels_goes_through_a_bitstream_file(
         assert down / across == pytest.approx(64 / 45, rel=1e-3)
 
 
+def test_the_shape_of_pixels_turns_with_the_picture(tmp_path: Path) -> None:
+    path = coded_video(tmp_path / "a.mp4", [0], size=(64, 48), aspect=Fraction(2))
+    data = bytearray(path.read_bytes())
+    one, at = 1 << 16, data.index(b"tkhd") + 4 + 40
+    matrix = [0, one, 0, -one, 0, 0, 0, 0, 1 << 30]  # ISO/IEC 14496-12, 8.3.2
+    data[at : at + 36] = b"".join(v.to_bytes(4, "big", signed=True) for v in matrix)
+    path.write_bytes(data)
+    _, shown = next(played_once(str(path)))
+    assert upright(shown).shape == (64, 48, 3)
+    assert square(shown).shape == (128, 48, 3)
+    assert video_facts(str(path)).aspect == Fraction(1, 2)
+
+
 def test_a_shape_that_cannot_be_is_not_believed(tmp_path: Path) -> None:
     path = coded_video(tmp_path / "a.mkv", [0], aspect=Fraction(1, 30_000))
     _, shown = next(played_once(str(path)))
