@@ -1,7 +1,8 @@
 """Pictures larger than any call's in strips, each in no more memory than a call's takes.
 
 A strip is some whole slices, and a margin above and below that is computed and thrown
-away: wider than what a pixel's value depends on, so that strips join without a seam.
+away: wider than what a pixel's value depends on, so that strips join without a seam. With
+`rt` in bf16, `encode` of 8192x8192 takes 1.3 GB in all, `decode` 1 GB; of 4000x3000 0.8 and 0.7.
 """
 
 from collections.abc import Iterator
