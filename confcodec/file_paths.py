@@ -7,7 +7,7 @@ from pathlib import Path
 from confcodec.errors import CaptureError
 from confcodec.media.animation import ANIMATED
 from confcodec.media.bitstream_file import SUFFIX, BitstreamReader
-from confcodec.media.decode import VIDEOS
+from confcodec.media.decode import VIDEOS, kind_of, video_facts
 from confcodec.media.picture import PICTURES
 
 Plan = list[tuple[Path, Path]]
@@ -21,9 +21,18 @@ def encoding_plan(paths: Sequence[Path], output: Path | None) -> Plan:
     """What `encode` does with its paths: files, folders or patterns, then the target.
 
     Raises:
-        CaptureError: no such file, or two with one target.
+        CaptureError: no such file, no picture or video, or two with one target.
     """
-    return _plan(paths, output, MATERIAL, lambda _: SUFFIX)
+    plan = _plan(paths, output, MATERIAL, lambda _: SUFFIX)
+    for source, _ in plan:
+        if source.suffix.lower() not in MATERIAL and kind_of(source) == "video":
+            try:
+                video_facts(str(source))
+            except CaptureError as error:
+                raise CaptureError(
+                    f"{source} cannot be read as a picture or a video; choose another file"
+                ) from error
+    return plan
 
 
 def decoding_plan(paths: Sequence[Path], output: Path | None, png: bool) -> Plan:
