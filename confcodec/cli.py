@@ -56,6 +56,12 @@ FIRST_LINES = {
 _LAB = {"data": "frames", "train": "train", "eval": "evaluate", "export": "export"}
 
 
+_ENCODE_READS = (
+    "Whatever --source takes is read, up to 8192 pixels a side; animated GIF, PNG and WebP are videos. "
+    "Transparent parts become white; HDR and colour profiles become sRGB; sound is left out."
+)
+
+
 class _Parser(argparse.ArgumentParser):
     first_line = ""
     """What --help says before all else."""
@@ -153,6 +159,7 @@ def _add_arguments(verb: str, parser: argparse.ArgumentParser) -> None:
             bench.add_arguments(parser)
         case "encode" | "decode" | "info":
             options.add_file_arguments(parser, verb)
+            parser.epilog = _ENCODE_READS if verb == "encode" else None
 
 
 def _serve(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from confcodec.codec.bitstream import MAGIC, unpack
+from confcodec.codec.frame import FILE_SIDE
 from confcodec.codec.registry import codec_of
 from confcodec.errors import BitstreamError, ConfcodecError
 from confcodec.file_paths import check_input, expand
@@ -82,7 +83,7 @@ def describe(path: Path) -> dict[str, object]:
             try:
                 codec = codec_of(bitstream)
                 if bitstream[:1] == MAGIC:
-                    frame, _ = unpack(bitstream)
+                    frame, _ = unpack(bitstream, FILE_SIDE)
                     models[frame.model.hex()] += 1
                     qualities[frame.quality] += 1
             except BitstreamError as error:
@@ -98,6 +99,7 @@ def describe(path: Path) -> dict[str, object]:
         "file_bytes": path.stat().st_size,
         "codec": ", ".join(codecs) or header.codec,
         "size": [header.width, header.height],
+        **({"pixel_aspect": str(header.aspect)} if header.aspect != 1 else {}),
         "frames": len(lengths),
         **damage(reader, faults),
     }

@@ -9,8 +9,9 @@ from pathlib import Path
 from confcodec.errors import CaptureError, ConfcodecError
 from confcodec.file_pipes import STANDARD
 from confcodec.file_search import files_below
+from confcodec.media.animation import ANIMATED
 from confcodec.media.bitstream_file import SUFFIX, BitstreamReader
-from confcodec.media.decode import VIDEOS
+from confcodec.media.decode import VIDEOS, kind_of, video_facts
 from confcodec.media.picture import PICTURES
 
 Plan = list[tuple[Path, Path]]
@@ -19,8 +20,8 @@ Plan = list[tuple[Path, Path]]
 DECODED = ".decoded"
 """What names of decoded files have beside the coded ones: the original may lie there, too."""
 
-MATERIAL = PICTURES | VIDEOS
-"""How names of what can be coded end."""
+MATERIAL = PICTURES | ANIMATED | VIDEOS
+"""How names end of what is looked for in a folder; a file that is named may end in anything."""
 
 
 def encoding_plan(paths: Sequence[Path], output: Path | None) -> Plan:
@@ -36,13 +37,16 @@ def check_material(source: Path) -> None:
     """Refuse a file that can be neither a picture nor a video.
 
     Raises:
-        CaptureError: its name ends in no known way, or it is no ordinary file.
+        CaptureError: it is none, or no ordinary file.
     """
     check_input(source, "encode")
-    if source.suffix.lower() not in MATERIAL:
-        raise CaptureError(
-            f"{source} cannot be read as a picture or a video: its name ends in no known way"
-        )
+    if source.suffix.lower() not in MATERIAL and kind_of(source) == "video":
+        try:
+            video_facts(str(source))
+        except CaptureError as error:
+            raise CaptureError(
+                f"{source} cannot be read as a picture or a video; choose another file"
+            ) from error
 
 
 def decoding_plan(paths: Sequence[Path], output: Path | None, png: bool) -> Plan:

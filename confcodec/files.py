@@ -5,17 +5,17 @@ the memory of one frame.
 """
 
 import argparse
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from rich.markup import escape
 
 from confcodec.codec.bitstream import MAGIC
-from confcodec.codec.frame import Pixels, check_size
+from confcodec.codec.frame import FILE_SIDE, Pixels, check_size
 from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import psnr
 from confcodec.codec.registry import codec_of
@@ -44,26 +44,14 @@ from confcodec.media.bitstream_file import (
     BitstreamWriter,
     FileHeader,
 )
-from confcodec.media.decode import played_once, upright, video_facts
-from confcodec.media.picture import PICTURES, read_picture
+from confcodec.media.decode import sane_rate, steady
+from confcodec.media.material import Material, open_material
 from confcodec.media.record import FileSink
 
 LOSSLESS_DB = 100.0
 """Stands for an infinite PSNR, so that means exist."""
 STREAMED = ".mkv"
 """Of videos that go to standard output: MP4 cannot be read before its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """The frames of a picture or video file."""
-
-    fps: Fraction
-    """0 for a picture."""
-    count: int | None
-    """How many frames, if the file says so."""
-    frames: Iterator[tuple[float, Pixels]]
-    """Seconds from the start, and pixels."""
 
 
 def encode_files(arguments: argparse.Namespace) -> dict[str, object]:
@@ -84,12 +72,11 @@ def encode_files(arguments: argparse.Namespace) -> dict[str, object]:
 
         def encode(source: Path, target: Path) -> dict[str, object]:
             check_material(source)
-            frames = _open(source)
+            frames = open_material(source)
             task = progress.add_task(escape(source.name), total=frames.count)
-            shown = counted(frames.frames, progress, task)
-            quality, fps = arguments.quality, frames.fps
+            shown = replace(frames, frames=counted(frames.frames, progress, task))
             with writing(target, targets, SUFFIX) as part:
-                return _encode(codec, quality, fps, shown, source, part)
+                return _encode(codec, arguments.quality, shown, source, part)
 
         files = each(plan, encode)
     common = {"quality": arguments.quality, "codec": codec.info.codec}
@@ -151,19 +138,10 @@ def _at_least_one(
     return chain([first], frames)
 
 
-def _open(path: Path) -> Material:
-    if path.suffix.lower() in PICTURES:
-        return Material(Fraction(0), 1, iter([(0.0, read_picture(path))]))
-    fps, count = video_facts(str(path))
-    frames = ((time, upright(frame)) for time, frame in played_once(str(path)))
-    return Material(fps, count, frames)
-
-
 def _encode(
     codec: Codec,
     quality: int,
-    fps: Fraction,
-    frames: Iterable[tuple[float, Pixels]],
+    material: Material,
     source: Path,
     target: Path,
 ) -> dict[str, object]:
@@ -172,14 +150,16 @@ def _encode(
     count, coded, pixel_count, total_db = 0, 0, 0, 0.0
     size, start = [0, 0], 0.0
     try:
-        for time, pixels in frames:
+        for time, pixels in material.frames:
             height, width = pixels.shape[:2]
+            _check(width, height, source)
             if writer is None:
-                _check(width, height, source)
                 size, start = [width, height], time
-                header = FileHeader(codec.info.codec, width, height, fps)
+                header = FileHeader(
+                    codec.info.codec, width, height, material.fps, material.aspect
+                )
                 writer = BitstreamWriter(target, header)
-            bitstream = codec.encode(pixels, quality)
+            bitstream = _coded(codec, pixels, quality, source)
             writer.write(bitstream, time - start)
             total_db += min(psnr(pixels, codec.reconstruct(bitstream)), LOSSLESS_DB)
             count += 1
@@ -226,12 +206,15 @@ def _write_pictures(
 ) -> int:
     """Write a picture, a video, or a folder of pictures; how many frames it has."""
     if header.fps and not png:
-        return _write_video(frames, header.fps, target)
+        return _write_video(frames, header, target)
+    # Exact pixels; if they are not square, the file tells (in PNG: pHYs).
+    dots = (72.0, 72.0 * float(header.aspect))
+    density: dict[str, Any] = {"dpi": dots} if header.aspect != 1 else {}
     count = 0
     for _, pixels in frames:
         path = target / f"{count:06d}.png" if header.fps else target
         try:
-            Image.fromarray(pixels).save(path)
+            Image.fromarray(pixels).save(path, **density)
         except ValueError as error:
             raise CaptureError(
                 f"cannot write {path}: {error}; name a .png file"
@@ -244,12 +227,13 @@ def _write_pictures(
 
 
 def _write_video(
-    frames: Iterator[tuple[float, Pixels]], fps: Fraction, target: Path
+    frames: Iterator[tuple[float, Pixels]], header: FileHeader, target: Path
 ) -> int:
-    sink = FileSink(str(target), float(fps))
+    fps = float(sane_rate(header.fps))
+    sink = FileSink(str(target), fps, aspect=header.aspect)
     count = 0
     try:
-        for time, pixels in frames:
+        for time, pixels in steady((time, 1 / fps, pixels) for time, pixels in frames):
             sink.show(pixels, time)
             count += 1
     finally:
@@ -257,9 +241,16 @@ def _write_video(
     return count
 
 
+def _coded(codec: Codec, pixels: Pixels, quality: int, source: Path) -> bytes:
+    try:
+        return codec.encode(pixels, quality)
+    except ValueError as error:
+        raise ConfcodecError(f"{source}: {error}") from error
+
+
 def _check(width: int, height: int, source: Path) -> None:
     try:
-        check_size(width, height)
+        check_size(width, height, FILE_SIDE)
     except ValueError as error:
         raise ConfcodecError(f"{source}: {error}") from error
 
@@ -267,8 +258,10 @@ def _check(width: int, height: int, source: Path) -> None:
 def _load(name: str, arguments: argparse.Namespace) -> Codec:
     weights: Path | None = arguments.weights
     try:
-        return Codec.load(
+        codec = Codec.load(
             name, arguments.device, weights=weights, threads=arguments.threads
         )
     except ValueError as error:
         raise ConfcodecError(str(error)) from error
+    codec.max_side = FILE_SIDE
+    return codec

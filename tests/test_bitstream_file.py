@@ -59,16 +59,43 @@ def test_a_file_is_readable_while_it_is_written(tmp_path: Path) -> None:
 
 
 @given(
-    st.integers(16, 1920),
-    st.integers(16, 1920),
+    st.integers(16, 8192),
+    st.integers(16, 8192),
     st.fractions(0, 240, max_denominator=1001),
     st.sampled_from(["rt", "rt-s", "cae", "jpeg2000"]),
+    st.fractions(Fraction(1, 8), 8, max_denominator=1000),
 )
 def test_every_header_comes_back(
-    width: int, height: int, fps: Fraction, codec: str
+    width: int, height: int, fps: Fraction, codec: str, aspect: Fraction
 ) -> None:
-    header = FileHeader(codec, width, height, fps)
+    header = FileHeader(codec, width, height, fps, aspect)
     assert unpack_header(pack_header(header)) == header
+
+
+def test_a_file_of_square_pixels_begins_as_it_always_did() -> None:
+    header = FileHeader("rt", 640, 480, Fraction(30000, 1001))
+    old = "43434246010002800 1e0000075300000 03e97274".replace(" ", "")
+    assert pack_header(header) == bytes.fromhex(old).ljust(30, b"\0")
+
+
+@pytest.mark.parametrize(("across", "down"), [(0, 1), (1, 0), (1, 1), (2, 4)])
+def test_a_shape_of_pixels_that_nobody_writes_is_damage(across: int, down: int) -> None:
+    content = bytearray(pack_header(FileHeader("rt", 64, 48, Fraction(9), Fraction(2))))
+    content[30:] = across.to_bytes(2, "big") + down.to_bytes(2, "big")
+    with pytest.raises(BitstreamError, match="pixels of"):
+        unpack_header(bytes(content))
+    with pytest.raises(BitstreamError, match="inside its header"):
+        unpack_header(bytes(content[:33]))
+
+
+def test_frames_behind_a_longer_header_come_back(tmp_path: Path) -> None:
+    path, header = tmp_path / "a.ccb", FileHeader("rt", 64, 48, aspect=Fraction(64, 45))
+    with BitstreamWriter(path, header) as writer:
+        for time, bitstream in FRAMES:
+            writer.write(bitstream, time)
+    with BitstreamReader(path) as reader:
+        assert reader.header == header
+        assert [tuple(frame) for frame in reader] == FRAMES
 
 
 @given(st.binary(max_size=40) | st.binary(max_size=40).map(lambda b: b"CCBF\1\0" + b))

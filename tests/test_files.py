@@ -291,11 +291,21 @@ def test_weights_say_which_learned_codec_is_meant(tmp_path: Path) -> None:
     assert read_picture(back).shape == (40, 60, 3)
 
 
+def test_the_help_of_encode_says_what_becomes_of_what_it_cannot_keep(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["encode", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Transparent parts become white" in said
+    assert "sound is left out" in said
+
+
 def test_a_video_too_large_for_the_codecs_is_one_clear_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "large.png"
-    Image.fromarray(np.zeros((20, 2000, 3), np.uint8)).save(path)
+    Image.fromarray(np.zeros((20, 8200, 3), np.uint8)).save(path)
     assert main(["encode", str(path), "--codec", "jpeg"]) == 1
-    assert "large.png: 2000x20 is outside" in capsys.readouterr().err
+    assert "large.png: 8200x20 is outside" in capsys.readouterr().err
     assert not (tmp_path / "large.ccb").exists()

@@ -1,13 +1,15 @@
 """Picture files: upright, 8 bits, opaque, and bounded."""
 
+import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 import PIL
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
+from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
 from confcodec.media.picture import find_pictures, read_picture
 from tests.conftest import picture
@@ -66,3 +68,69 @@ def test_pictures_are_found_in_folders_below_in_order(tmp_path: Path) -> None:
     for name in ("b/c.PNG", "a.jpg", "notes.txt"):
         (tmp_path / name).touch()
     assert find_pictures(tmp_path) == [tmp_path / "a.jpg", tmp_path / "b" / "c.PNG"]
+
+
+def profiled(profile: ImageCms.ImageCmsProfile, pixels: Pixels, path: Path) -> Path:
+    """A picture file whose levels mean what `profile` says."""
+    Image.fromarray(pixels).save(path, icc_profile=profile.tobytes())
+    return path
+
+
+def wide_profile(tmp_path: Path) -> ImageCms.ImageCmsProfile:
+    """sRGB's curve over other colours: its red and green swapped."""
+    content = bytearray(
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    )
+    red, green = content.index(b"rXYZ"), content.index(b"gXYZ")
+    content[red : red + 4], content[green : green + 4] = b"gXYZ", b"rXYZ"
+    # Else it would be taken for sRGB's own by its name.
+    content = bytearray(bytes(content).replace("sRGB".encode("utf-16-be"), b"\0W" * 4))
+    return ImageCms.ImageCmsProfile(io.BytesIO(bytes(content)))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tiff"])
+def test_a_colour_profile_is_obeyed(name: str, tmp_path: Path) -> None:
+    pixels = np.full((40, 40, 3), (200, 40, 40), np.uint8)
+    path = profiled(wide_profile(tmp_path), pixels, tmp_path / name)
+    found = read_picture(path)[20, 20].astype(int)
+    assert abs(found - (40, 200, 40)).max() <= 6
+
+
+def test_a_colour_profile_of_a_clear_picture_is_obeyed(tmp_path: Path) -> None:
+    pixels = np.full((40, 40, 4), (200, 40, 40, 255), np.uint8)
+    pixels[20:, :, 3] = 0
+    path = profiled(wide_profile(tmp_path), pixels, tmp_path / "a.png")
+    found = read_picture(path).astype(int)
+    assert abs(found[10, 10] - (40, 200, 40)).max() <= 6
+    assert (found[30] == 255).all()
+
+
+def test_srgb_and_damaged_profiles_change_nothing(tmp_path: Path) -> None:
+    path, pixels = tmp_path / "a.png", picture(30, 40)
+    own = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    assert np.array_equal(read_picture(profiled(own, pixels, path)), pixels)
+    for content in (b"no profile", own.tobytes()[:200], b"\0" * 500):
+        Image.fromarray(pixels).save(path, icc_profile=content)
+        assert np.array_equal(read_picture(path), pixels)
+    Image.fromarray(pixels).convert("CMYK").save(
+        tmp_path / "a.jpg", icc_profile=own.tobytes()
+    )
+    assert read_picture(tmp_path / "a.jpg").shape == (30, 40, 3)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
+def test_malformed_exif_data_is_no_reason_to_refuse_a_picture(
+    name: str, tmp_path: Path
+) -> None:
+    pixels = np.full((40, 60, 3), 90, np.uint8)
+    for exif in (b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"MM\0*", b"x"):
+        Image.fromarray(pixels).save(tmp_path / name, exif=exif)
+        assert abs(read_picture(tmp_path / name).astype(int) - 90).max() <= 2
+
+
+def test_pictures_that_would_start_other_programs_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (40, 40)).save(path, "EPS")
+    with pytest.raises(CaptureError, match="cannot be read as a picture"):
+        read_picture(path)

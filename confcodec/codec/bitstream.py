@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from confcodec.codec import plugin_bitstream
-from confcodec.codec.frame import check_size
+from confcodec.codec.frame import MAX_SIDE, check_size
 from confcodec.codec.quality import QUALITIES
 from confcodec.errors import BitstreamError
 
@@ -51,9 +51,9 @@ class Header:
     model: bytes
     """First 4 bytes of the SHA-256 of the weights file."""
     width: int
-    """Pixels, 16..1920."""
+    """Pixels, 16..1920, in files 16..8192."""
     height: int
-    """Pixels, 16..1920."""
+    """Pixels, 16..1920, in files 16..8192."""
     quality: int
     """0..63."""
 
@@ -64,9 +64,15 @@ def slice_count(height: int) -> int:
 
 
 def pack(header: Header, payloads: Sequence[bytes]) -> bytes:
-    """The bitstream of one frame, its slices from top to bottom."""
+    """The bitstream of one frame, its slices from top to bottom.
+
+    Raises:
+        ValueError: a slice of a megabyte or more.
+    """
     assert len(payloads) == slice_count(header.height)
-    assert all(len(payload) < _LENGTH_LIMIT for payload in payloads)
+    if any(len(payload) >= _LENGTH_LIMIT for payload in payloads):
+        # At 1920 columns no picture comes near it, at 8192 noise may.
+        raise ValueError("a slice takes more than a megabyte; lower the quality")
     fields = (header.model, header.width, header.height, header.quality, len(payloads))
     head = _HEADER.pack(MAGIC, VERSION << 4, *fields)
     head += b"".join(len(payload).to_bytes(_ENTRY, "big") for payload in payloads)
@@ -123,19 +129,24 @@ def whole_bitstream(parts: Sequence[bytes | None]) -> bytes:
     return pack(header, [payload or b"" for payload in payloads])
 
 
-def unpack(bitstream: bytes) -> tuple[Header, list[bytes]]:
+def unpack(bitstream: bytes, max_side: int = MAX_SIDE) -> tuple[Header, list[bytes]]:
     """Check a bitstream, untrusted, and take it apart; the inverse of `pack`.
 
+    Args:
+        max_side: pixels a side that are believed; the default is that of a call.
+
     Raises:
-        BitstreamError: not a whole, undamaged bitstream of this version.
+        BitstreamError: not a whole, undamaged bitstream of this version, or too large.
     """
-    header, count = _unpack_header(bitstream, 0)
+    header, count = _unpack_header(bitstream, 0, max_side)
     if count != slice_count(header.height):
         raise BitstreamError(f"damaged bitstream: {count} slices")
     return header, _payloads(bitstream, count)
 
 
-def _unpack_header(data: bytes, flags: int) -> tuple[Header, int]:
+def _unpack_header(
+    data: bytes, flags: int, max_side: int = MAX_SIDE
+) -> tuple[Header, int]:
     """The first 12 bytes: the header, and the number in its last byte."""
     if len(data) < _HEADER.size:
         raise BitstreamError(
@@ -152,7 +163,7 @@ def _unpack_header(data: bytes, flags: int) -> tuple[Header, int]:
             f"{VERSION}.{flags}; use the same release on both sides"
         )
     try:
-        check_size(width, height)
+        check_size(width, height, max_side)
     except ValueError as error:
         raise BitstreamError(f"damaged bitstream: {error}") from error
     if quality >= QUALITIES:

@@ -29,10 +29,11 @@ from confcodec.codec.cae import STRIDE, CaeModel
 from confcodec.codec.cae_weights import CaeWeights, load_cae_weights
 from confcodec.codec.device import Device, choose_device, keep_memory, use_threads
 from confcodec.codec.entropy import EntropyCoder, SliceDecoder
-from confcodec.codec.frame import Pixels, check_pixels
+from confcodec.codec.frame import MAX_SIDE, Pixels, check_pixels
 from confcodec.codec.interface import Codec, CodecInfo
 from confcodec.codec.quality import QUALITIES, check_quality
 from confcodec.codec.spreads import CLASSES, quantise, spread_rows, sums
+from confcodec.codec.strips import strips
 from confcodec.codec.weights import find_weights
 from confcodec.errors import BitstreamError
 
@@ -40,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 BAND = SLICE_HEIGHT // STRIDE
 """Rows of coefficients of a slice."""
+_STRIP = 1 << 21
+"""Pixels of a strip of a large picture: these nets take twice as much for a pixel as `rt`."""
 
 
 class CaeCodec(Codec):
@@ -66,12 +69,11 @@ class CaeCodec(Codec):
     @torch.inference_mode()
     def encode(self, pixels: Pixels, quality: int) -> bytes:
         """Code one picture, with each net if there are several; see `Codec.encode`."""
-        check_pixels(pixels)
+        check_pixels(pixels, self.max_side)
         check_quality(quality)
         height, width = pixels.shape[:2]
         header = Header(self._weights.model_hash, width, height, quality)
-        x = self._tensor(pixels)
-        coded = [self._encode(x, header, net) for net in range(len(self._models))]
+        coded = [self._encode(pixels, header, net) for net in range(len(self._models))]
         if len(coded) == 1:
             return coded[0]
         return min(coded, key=lambda bitstream: self._cost(bitstream, pixels))
@@ -79,7 +81,7 @@ class CaeCodec(Codec):
     @torch.inference_mode()
     def decode(self, bitstream: bytes) -> Pixels:
         """Read a picture back; see `Codec.decode`."""
-        return self._join(*unpack(bitstream))
+        return self._join(*unpack(bitstream, self.max_side))
 
     def split(self, bitstream: bytes) -> list[bytes]:
         """One part for each slice; see `Codec.split`."""
@@ -98,12 +100,15 @@ class CaeCodec(Codec):
         padding = (0, -width % STRIDE, 0, -height % STRIDE)
         return F.pad(x, padding, mode="reflect").to(self._dtype)
 
-    def _encode(self, x: Tensor, header: Header, net: int) -> bytes:
-        model = self._models[net]
-        y = model.analysis(x).float() * model.mask.float()
-        y = (y[0] * self._scales[net][header.quality]).cpu()  # (M, H/8, W/8)
-        bucket = self._bucket(header)
-        payloads = [self._encode_slice(band, bucket, net) for band in y.split(BAND, 1)]
+    def _encode(self, pixels: Pixels, header: Header, net: int) -> bytes:
+        model, bucket = self._models[net], self._bucket(header)
+        payloads: list[bytes] = []
+        for strip in strips(header.width, header.height, _STRIP):
+            x = self._tensor(pixels[strip.outer(SLICE_HEIGHT)])
+            y = model.analysis(x).float() * model.mask.float()
+            y = y[0, :, strip.inner(BAND)]
+            y = (y * self._scales[net][header.quality]).cpu()  # (M, H/8, W/8)
+            payloads += [self._encode_slice(b, bucket, net) for b in y.split(BAND, 1)]
         return pack(header, [bytes([net]) + payload for payload in payloads])
 
     def _encode_slice(self, y: Tensor, bucket: int, net: int) -> bytes:
@@ -114,7 +119,7 @@ class CaeCodec(Codec):
 
     def _cost(self, bitstream: bytes, pixels: Pixels) -> float:
         """R + lmbda x D, as in training."""
-        header, payloads = unpack(bitstream)
+        header, payloads = unpack(bitstream, self.max_side)
         decoded = self._decode(header, payloads).astype(np.float32)
         rate = 8 * len(bitstream) / (header.width * header.height)
         low, high = self._weights.lmbda
@@ -131,6 +136,10 @@ class CaeCodec(Codec):
                 "slices are lost, and no frame of this size was decoded before"
             )
         pixels = self._decode(header, payloads)
+        if (
+            max(shape) > MAX_SIDE
+        ):  # from a file: nothing follows that it could stand for
+            return pixels
         if last is not None:
             for i in lost:
                 rows = slice(i * SLICE_HEIGHT, (i + 1) * SLICE_HEIGHT)
@@ -156,12 +165,19 @@ class CaeCodec(Codec):
             if payload is not None:
                 band = y_hat[:, i * BAND : (i + 1) * BAND]
                 band[:] = self._decode_slice(payload[1:], band.shape[1:], bucket, net)
+        pixels = np.empty((header.height, header.width, 3), np.uint8)
+        for strip in strips(header.width, header.height, _STRIP):
+            part = self._synthesise(y_hat[:, strip.outer(BAND)], header, net)
+            own = pixels[strip.own(SLICE_HEIGHT)]
+            own[:] = part[strip.inner(SLICE_HEIGHT)][: len(own), : header.width]
+        return pixels
+
+    def _synthesise(self, y_hat: Tensor, header: Header, net: int) -> Pixels:
         y_hat = y_hat.to(self._device)[None]
         y_hat = (y_hat / self._scales[net][header.quality]).to(self._dtype)
-        x_hat = self._models[net].synthesis(y_hat)[0].float()
-        x_hat = x_hat[:, : header.height, : header.width].permute(1, 2, 0)
+        x_hat = self._models[net].synthesis(y_hat)[0].float().permute(1, 2, 0)
         x_hat = x_hat.mul(255).round_().clamp_(0, 255).to(torch.uint8)
-        return np.array(x_hat.cpu().numpy())
+        return np.asarray(x_hat.cpu().numpy(), np.uint8)
 
     def _decode_slice(
         self, payload: bytes, shape: torch.Size, bucket: int, net: int

@@ -11,8 +11,6 @@ from PIL import Image, ImageFile
 
 from confcodec.codec.classic_headers import check_avif, check_jpeg2000
 from confcodec.codec.frame import (
-    MAX_HEIGHT,
-    MAX_WIDTH,
     Pixels,
     check_pixels,
     check_size,
@@ -59,7 +57,7 @@ class _PillowCodec(Codec):
 
     def encode(self, pixels: Pixels, quality: int) -> bytes:
         """Code one picture; quality 0..63 spans 1..97 of the format's own scale."""
-        check_pixels(pixels)
+        check_pixels(pixels, self.max_side)
         check_quality(quality)
         image, out = Image.fromarray(pixels), io.BytesIO()
         native = round(1 + quality * 96 / (QUALITIES - 1))
@@ -79,11 +77,11 @@ class _PillowCodec(Codec):
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
                 with Image.open(io.BytesIO(bitstream), formats=[self._format]) as image:
-                    check_size(*image.size)
+                    check_size(*image.size, self.max_side)
                     return np.array(image.convert("RGB"))
         except Exception as error:  # Pillow raises almost anything on damaged files
             raise BitstreamError(
-                f"damaged {self._format} picture, or larger than {MAX_WIDTH}x{MAX_HEIGHT}: {error}"
+                f"damaged {self._format} picture, or larger than {self.max_side} a side: {error}"
             ) from error
 
 
@@ -99,7 +97,7 @@ class _ImagecodecsCodec(Codec):
 
     def encode(self, pixels: Pixels, quality: int) -> bytes:
         """Code one picture; quality spans 25..52 dB for JPEG 2000, 0..99 of AVIF's scale."""
-        check_pixels(pixels)
+        check_pixels(pixels, self.max_side)
         check_quality(quality)
         pixels, share = np.ascontiguousarray(pixels), quality / (QUALITIES - 1)
         if self._name == "jpeg2000":
@@ -118,7 +116,7 @@ class _ImagecodecsCodec(Codec):
         is_avif = self._name == "avif"
         check = check_avif if is_avif else check_jpeg2000
         read = self._library.avif_decode if is_avif else self._library.jpeg2k_decode
-        width, height = check(bitstream)
+        width, height = check(bitstream, self.max_side)
         try:
             pixels = np.asarray(read(bitstream, numthreads=1))
         except Exception as error:  # each library has exceptions of its own

@@ -8,7 +8,7 @@ second header anywhere that could say something else.
 import struct
 from typing import NoReturn
 
-from confcodec.codec.frame import check_size
+from confcodec.codec.frame import MAX_SIDE, check_size
 from confcodec.errors import BitstreamError
 
 # Markers and segments: ISO/IEC 15444-1, annex A.
@@ -23,14 +23,14 @@ _ILOC = struct.Struct("!B3s BB H HHH II")
 _OBU_DELIMITER, _OBU_SEQUENCE, _OBU_FRAME = 2, 1, 6
 
 
-def check_jpeg2000(bitstream: bytes) -> tuple[int, int]:
-    """Width and height of a codestream of one tile, one layer and ordinary precincts.
+def check_jpeg2000(bitstream: bytes, max_side: int = MAX_SIDE) -> tuple[int, int]:
+    """Width and height, at most `max_side`, of a codestream of one tile and one layer.
 
     Raises:
         BitstreamError: anything else.
     """
     try:
-        width, height, at = _jpeg2000_size(bitstream)
+        width, height, at = _jpeg2000_size(bitstream, max_side)
         marker, length = _SEGMENT.unpack_from(bitstream, at)
         while marker in _MAIN_HEADER:
             if marker == 0xFF52:
@@ -49,8 +49,8 @@ def check_jpeg2000(bitstream: bytes) -> tuple[int, int]:
     return width, height
 
 
-def check_avif(bitstream: bytes) -> tuple[int, int]:
-    """Width and height of a file with one 4:4:4 picture, all of whose headers agree.
+def check_avif(bitstream: bytes, max_side: int = MAX_SIDE) -> tuple[int, int]:
+    """Width and height, at most `max_side`, of a file with one 4:4:4 picture.
 
     Raises:
         BitstreamError: anything else.
@@ -71,12 +71,12 @@ def check_avif(bitstream: bytes) -> tuple[int, int]:
         len(bitstream) - data_at,
     ):
         _refuse("AVIF", "its picture is not where its data is")
-    _check(width, height, "AVIF")
-    _check_obus(bitstream, data_at)
+    _check(width, height, "AVIF", max_side)
+    _check_obus(bitstream, data_at, max_side)
     return width, height
 
 
-def _jpeg2000_size(bitstream: bytes) -> tuple[int, int, int]:
+def _jpeg2000_size(bitstream: bytes, max_side: int) -> tuple[int, int, int]:
     """Width, height, and where the next segment begins."""
     magic, *fields = _SIZ.unpack_from(bitstream)
     length, _, width, height = fields[:4]
@@ -91,7 +91,7 @@ def _jpeg2000_size(bitstream: bytes) -> tuple[int, int, int]:
     )
     if not plain:
         _refuse("JPEG 2000", "several tiles, or no 8-bit RGB")
-    _check(width, height, "JPEG 2000")
+    _check(width, height, "JPEG 2000", max_side)
     return width, height, _SIZ.size
 
 
@@ -123,8 +123,8 @@ def _avif_boxes(bitstream: bytes) -> tuple[bytes, int]:
     return bitstream[start:end], data + _BOX.size
 
 
-def _check_obus(bitstream: bytes, at: int) -> None:
-    """Delimiter, one sequence header of at most 11 bits a side, one frame."""
+def _check_obus(bitstream: bytes, at: int, max_side: int) -> None:
+    """Delimiter, one sequence header with no bits for larger sides, one frame."""
     kinds: list[int] = []
     while at < len(bitstream) and len(kinds) < 4:
         head = bitstream[at]
@@ -133,19 +133,19 @@ def _check_obus(bitstream: bytes, at: int) -> None:
         size, at = _leb128(bitstream, at + 1)
         kinds.append(head >> 3)
         if kinds[-1] == _OBU_SEQUENCE:
-            _check_sequence(bitstream[at : at + size])
+            _check_sequence(bitstream[at : at + size], max_side)
         at += size
     if kinds != [_OBU_DELIMITER, _OBU_SEQUENCE, _OBU_FRAME] or at != len(bitstream):
         _refuse("AVIF", "other data than one frame")
 
 
-def _check_sequence(header: bytes) -> None:
+def _check_sequence(header: bytes, max_side: int) -> None:
     """AV1 specification, section 5.5.1: a reduced still picture header."""
     bits = int.from_bytes(header[:3].ljust(3, b"\0"), "big")
     reduced = bits >> 19 & 1
     width_bits, height_bits = (bits >> 10 & 15) + 1, (bits >> 6 & 15) + 1
     # Whatever a frame header says later, it has no more bits to say it in.
-    if not reduced or max(width_bits, height_bits) > 11:
+    if not reduced or max(width_bits, height_bits) > (max_side - 1).bit_length():
         _refuse("AVIF", "frames larger than the header says")
 
 
@@ -158,9 +158,9 @@ def _leb128(content: bytes, at: int) -> tuple[int, int]:
     _refuse("AVIF", "a length without an end")
 
 
-def _check(width: int, height: int, what: str) -> None:
+def _check(width: int, height: int, what: str, max_side: int) -> None:
     try:
-        check_size(width, height)
+        check_size(width, height, max_side)
     except ValueError as error:
         raise BitstreamError(f"damaged {what} picture: {error}") from error
 

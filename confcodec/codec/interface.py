@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from confcodec.codec.frame import Pixels
+from confcodec.codec.frame import MAX_SIDE, Pixels
 from confcodec.codec.registry import AUTO, give, loader_of
 from confcodec.errors import BitstreamError
 
@@ -36,6 +36,9 @@ class Codec(ABC):
     """
 
     info: CodecInfo
+    max_side: int = MAX_SIDE
+    """Pixels a side that are coded, and believed of a bitstream, which is untrusted: those
+    of a call. Who reads and writes files sets it to `FILE_SIDE`."""
     on_stage: Callable[[str], None] | None = None
     """Called as a stage of the work ends, with its name; for those who measure."""
 
@@ -44,7 +47,7 @@ class Codec(ABC):
         """Code one picture.
 
         Args:
-            pixels: (H, W, 3) uint8 RGB, 16x16 to 1920x1920.
+            pixels: (H, W, 3) uint8 RGB, each side 16 to `max_side`.
             quality: 0 (fewest bits) to 63 (best picture).
 
         Raises:

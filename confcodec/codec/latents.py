@@ -60,15 +60,17 @@ class LatentCoder:
         self._coder = EntropyCoder(weights.tables)
         self._buckets = weights.tables.z.shape[0]
 
-    def encode(self, bands: Tensor, header: Header) -> tuple[list[bytes], Tensor]:
-        """Code (n, M, 8, w) latents, which are overwritten.
+    def encode(
+        self, bands: Tensor, header: Header, first: int = 0
+    ) -> tuple[list[bytes], Tensor]:
+        """Code (n, M, 8, w) latents, which are overwritten; slice `first` and those below it.
 
         Returns:
             The payload of each slice, and the y_hat (n, M, 8, w) that `decode` gives.
         """
         z = self._model.hyper_analysis(compress(bands.to(self._dtype)))
         z_hat = z.float().round_().clamp_(-Z_MAX, Z_MAX)
-        rows = self._rows(z_hat, header, range(len(bands)))
+        rows = self._rows(z_hat, header, range(first, first + len(bands)))
         symbols, y_hat = self._quantise(bands, z_hat, rows)
         self._stage("hyper")
         payloads = self._write(header, z_hat, rows, symbols)

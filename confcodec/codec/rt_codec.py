@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from confcodec.codec.bands import (
-    STRIDE,
-    from_bands,
-    to_bands,
-)
-from confcodec.codec.bitstream import Header, join, pack, split, unpack
+from confcodec.codec.bands import BAND, STRIDE, from_bands, to_bands
+from confcodec.codec.bitstream import SLICE_HEIGHT, Header, join, pack, split, unpack
 from confcodec.codec.device import Device, choose_device, keep_memory, use_threads
 from confcodec.codec.frame import Pixels, check_pixels
 from confcodec.codec.interface import Codec, CodecInfo
@@ -30,6 +27,7 @@ from confcodec.codec.latents import LatentCoder
 from confcodec.codec.patches import SIDE, from_patches, to_patches
 from confcodec.codec.quality import QUALITIES, check_quality
 from confcodec.codec.rt import RtModel
+from confcodec.codec.strips import Strip, strips
 from confcodec.codec.weights import Weights, find_weights, load_weights
 from confcodec.errors import BitstreamError
 
@@ -70,11 +68,32 @@ class RtCodec(Codec):
     @torch.inference_mode()
     def encode(self, pixels: Pixels, quality: int) -> bytes:
         """Code one picture; see `Codec.encode`."""
-        check_pixels(pixels)
+        check_pixels(pixels, self.max_side)
         check_quality(quality)
         height, width = pixels.shape[:2]
         header = Header(self._weights.model_hash, width, height, quality)
-        patches = torch.from_numpy(to_patches(pixels, STRIDE)).to(self._device)
+        payloads: list[bytes] = []
+        parts = strips(width, height)
+        y_hat = None
+        for strip in parts:
+            coded, y_hat = self._encode(pixels, header, strip)
+            payloads += coded
+        bitstream = pack(header, payloads)
+        # Of a large picture only the last strip's y_hat is there.
+        self._written = (
+            (bitstream, header, y_hat)
+            if len(parts) == 1 and y_hat is not None
+            else None
+        )
+        return bitstream
+
+    def _encode(
+        self, pixels: Pixels, header: Header, strip: Strip
+    ) -> tuple[list[bytes], Tensor]:
+        """Payloads and y_hat of the slices of a strip."""
+        quality = header.quality
+        part = pixels[strip.outer(SLICE_HEIGHT)]
+        patches = torch.from_numpy(to_patches(part, STRIDE)).to(self._device)
         # bf16 and fp16 hold 0..255 less 127.5 exactly.
         x = (
             patches.to(self._dtype).sub_(127.5)[None].permute(0, 3, 1, 2)
@@ -82,16 +101,14 @@ class RtCodec(Codec):
         self._stage("patches")
         y = self._model.analysis(x, self._gains["analysis"][quality])
         self._stage("transform")
+        y = y[:, :, strip.inner(BAND)]
         bands = to_bands(y.float() * self._gains["y"][quality])
-        payloads, y_hat = self._latents.encode(bands, header)
-        bitstream = pack(header, payloads)
-        self._written = (bitstream, header, y_hat)
-        return bitstream
+        return self._latents.encode(bands, header, strip.first)
 
     @torch.inference_mode()
     def decode(self, bitstream: bytes) -> Pixels:
         """Read a picture back; see `Codec.decode`."""
-        return self._decode(*unpack(bitstream))
+        return self._decode(*unpack(bitstream, self.max_side))
 
     def split(self, bitstream: bytes) -> list[bytes]:
         """One part for each slice; see `Codec.split`."""
@@ -125,6 +142,8 @@ class RtCodec(Codec):
             raise BitstreamError(
                 "slices are lost, and no frame of this size was decoded before"
             )
+        if len(strips(*size)) > 1:
+            return self._decode_large(header, payloads)
         y_hat = self._latents.decode(header, payloads, arrived)
         y_hat.mul_(self._gains["inverse_y"][header.quality])
         if not whole:
@@ -135,6 +154,19 @@ class RtCodec(Codec):
         self._shown = (size, y_hat)
         self._stage("hyper")
         return self._synthesise(header, y_hat)
+
+    def _decode_large(self, header: Header, payloads: Sequence[bytes | None]) -> Pixels:
+        """The pixels of a whole picture that is decoded in strips, from a file."""
+        self._shown = None
+        pixels = np.empty((header.height, header.width, 3), np.uint8)
+        for strip in strips(header.width, header.height):
+            with_margin = range(*strip.outer(1).indices(len(payloads)))
+            y_hat = self._latents.decode(header, payloads, with_margin)
+            y_hat.mul_(self._gains["inverse_y"][header.quality])
+            rows = strip.outer(SLICE_HEIGHT).indices(header.height)
+            part = self._synthesise(replace(header, height=rows[1] - rows[0]), y_hat)
+            pixels[strip.own(SLICE_HEIGHT)] = part[strip.inner(SLICE_HEIGHT)]
+        return pixels
 
     def _synthesise(self, header: Header, y_hat: Tensor) -> Pixels:
         """Pixels of all bands of y_hat (n, M, 8, w), its gain undone."""

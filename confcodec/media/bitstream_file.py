@@ -5,12 +5,14 @@ All numbers in network byte order. First the header:
     offset  bytes  field
     0       4      magic, "CCBF"
     4       1      version, 1
-    5       1      flags, 0
+    5       1      flags: 1 if pixels are not square, else 0
     6       2      width of the first frame, pixels
     8       2      height of the first frame, pixels
     10      4      frames a second, numerator; 0 for a single picture
     14      4      frames a second, denominator
     18      12     codec of the first frame, ASCII, filled up with zeros
+    30      2      with flag 1 alone: width of a pixel, a whole number
+    32      2      with flag 1 alone: height of a pixel in the same unit
 
 Then, for each frame:
 
@@ -24,6 +26,7 @@ is still being written, is good up to its last whole frame; what is damaged is
 passed over (see `resync`).
 """
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +35,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
-from confcodec.codec.frame import check_size
+from confcodec.codec.frame import FILE_SIDE, check_size
 from confcodec.errors import BitstreamError, CaptureError
 from confcodec.media.resync import HEAD, LENGTH_LIMIT, Finder, is_whole
 
@@ -41,6 +44,8 @@ MAGIC = b"CCBF"
 VERSION = 1
 
 _HEADER = struct.Struct("!4sBBHHII12s")
+_ASPECT = struct.Struct("!HH")
+_NOT_SQUARE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ class FileHeader:
     """Of the first frame, pixels."""
     fps: Fraction = Fraction(0)
     """Frames a second, nominally; 0 for a single picture."""
+    aspect: Fraction = Fraction(1)
+    """Width of a pixel over its height, in whole numbers up to 65,535."""
 
 
 class TimedBitstream(NamedTuple):
@@ -70,11 +77,15 @@ def pack_header(header: FileHeader) -> bytes:
     """The first bytes of a file."""
     fps = header.fps.limit_denominator(100_000)
     fields = (header.width, header.height, fps.numerator, fps.denominator)
-    return _HEADER.pack(MAGIC, VERSION, 0, *fields, header.codec.encode("ascii"))
+    flags, aspect = 0, b""
+    if header.aspect != 1:
+        flags, aspect = _NOT_SQUARE, _ASPECT.pack(*header.aspect.as_integer_ratio())
+    name = header.codec.encode("ascii")
+    return _HEADER.pack(MAGIC, VERSION, flags, *fields, name) + aspect
 
 
 def unpack_header(content: bytes) -> FileHeader:
-    """Check the first bytes of a file, untrusted; the inverse of `pack_header`.
+    """Check the first 34 bytes of a file, untrusted; the inverse of `pack_header`.
 
     Raises:
         BitstreamError: not the start of a file of this version.
@@ -84,18 +95,28 @@ def unpack_header(content: bytes) -> FileHeader:
             "no bitstream file of confcodec: it does not begin with CCBF"
         )
     _, version, flags, width, height, over, under, name = _HEADER.unpack_from(content)
-    if version != VERSION or flags:
+    if version != VERSION or flags & ~_NOT_SQUARE:
         raise BitstreamError(
             f"file version {version}.{flags}, this program reads {VERSION}.0; use a newer release"
         )
     try:
-        check_size(width, height)
+        check_size(width, height, FILE_SIDE)
         codec = name.rstrip(b"\0").decode("ascii")
     except ValueError as error:
         raise BitstreamError(f"damaged file header: {error}") from error
     if not under or not codec.isprintable():
         raise BitstreamError("damaged file header: no frame rate, or no codec's name")
-    return FileHeader(codec, width, height, Fraction(over, under))
+    aspect = _unpack_aspect(content) if flags else Fraction(1)
+    return FileHeader(codec, width, height, Fraction(over, under), aspect)
+
+
+def _unpack_aspect(content: bytes) -> Fraction:
+    if len(content) < _HEADER.size + _ASPECT.size:
+        raise BitstreamError("the file ends inside its header")
+    across, down = _ASPECT.unpack_from(content, _HEADER.size)
+    if not across or not down or math.gcd(across, down) > 1 or across == down:
+        raise BitstreamError(f"damaged file header: pixels of {across}:{down}")
+    return Fraction(across, down)
 
 
 def pack_frame(bitstream: bytes, time: float) -> bytes:
@@ -191,7 +212,7 @@ class BitstreamReader:
         """Bytes of these places."""
         try:
             self._file: BinaryIO = path.open("rb")
-            start = self._file.read(_HEADER.size)
+            start = self._file.read(_HEADER.size + _ASPECT.size)
         except OSError as error:
             raise CaptureError(f"cannot read {path}: {error.strerror}") from error
         try:

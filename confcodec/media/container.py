@@ -12,19 +12,27 @@ _SAYS_HOW_TO_READ_TAGS = int(av.__version__.partition(".")[0]) < 19
 """Up to PyAV 18 a tag that is no UTF-8 stops the opening, unless asked to be replaced."""
 
 
-def open_media(file: str | Path | IO[bytes]) -> InputContainer:
+def open_media(
+    file: str | Path | IO[bytes], *, options: Mapping[str, str] | None = None
+) -> InputContainer:
     """Open a media file to read; its tags may be of any encoding.
 
     Args:
         file: a path, whatever characters it is of, or a file open for reading.
+        options: of its format, by FFmpeg's names.
 
     Raises:
         av.error.FFmpegError, OSError: no media file, or none that may be read.
     """
     try:
         if _SAYS_HOW_TO_READ_TAGS:
-            return av.open(_local(file), "r", metadata_errors="replace")
-        return av.open(_local(file), "r")
+            return av.open(
+                _local(file),
+                "r",
+                options=dict(options or {}),
+                metadata_errors="replace",
+            )
+        return av.open(_local(file), "r", options=dict(options or {}))
     except av.error.FFmpegError as error:
         _name(error, file)
         raise

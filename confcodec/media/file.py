@@ -8,9 +8,9 @@ from pathlib import Path
 
 from confcodec.codec.frame import Frame
 from confcodec.errors import CaptureError
-from confcodec.media.decode import Timed, looped, upright
+from confcodec.media.decode import Timed, kind_of, looped, square
 from confcodec.media.pace import PacedSource, Thinning, Timer
-from confcodec.media.picture import PICTURES, read_picture
+from confcodec.media.picture import read_picture
 from confcodec.media.scale import fit
 
 _CATCH_UP = 0.25
@@ -20,7 +20,7 @@ _CATCH_UP = 0.25
 def open_file(
     path: str, size: tuple[int, int], fps: float, timer: Timer | None = None
 ) -> "PacedSource | VideoFile":
-    """Play the video file `path`, or show it if it is a picture.
+    """Play the video or animated picture `path`, or show it if it is a still one.
 
     Raises:
         CaptureError: missing, unreadable, or without any picture.
@@ -31,7 +31,7 @@ def open_file(
         )
     if not Path(path).is_file() or not os.access(path, os.R_OK):
         raise CaptureError(f"{path} cannot be read; is it a file, and may you read it?")
-    if Path(path).suffix.lower() in PICTURES:
+    if kind_of(Path(path)) == "picture":
         return _open_picture(path, size, fps, timer)
     return VideoFile(path, size, fps, timer)
 
@@ -70,7 +70,7 @@ class VideoFile:
         with self._lock:
             self._timer.check(self.name)
             due, picture = self._next()
-            pixels = fit(upright(picture), self.size)
+            pixels = fit(square(picture, self.size), self.size)
         self._timer.sleep(due - self._timer.now())
         self._timer.check(self.name)
         frame = Frame(pixels, self._number, self._timer.now())

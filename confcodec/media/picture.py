@@ -1,13 +1,15 @@
-"""Picture files as pixels: upright, 8 bits, without transparency."""
+"""Picture files as pixels: upright, sRGB of 8 bits, without transparency."""
 
+import io
 import logging
 import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
-from confcodec.codec.frame import Pixels
+from confcodec.codec.frame import FILE_SIDE, Pixels
 from confcodec.errors import CaptureError
 from confcodec.file_search import files_below
 
@@ -15,7 +17,9 @@ logger = logging.getLogger(__name__)
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
-_MAX_PIXELS = 64_000_000
+_MAX_PIXELS = FILE_SIDE * FILE_SIDE
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+"""Pillow's names; others of its formats start programs."""
 _BACKGROUND = (255, 255, 255)
 """What shows through where a picture is transparent: white, as in a browser."""
 
@@ -39,20 +43,46 @@ def find_pictures(folder: Path) -> list[Path]:
 def read_picture(path: Path) -> Pixels:
     """A picture file as uint8 RGB (H, W, 3), turned as its EXIF data says.
 
-    Of 16 bits the upper 8 are kept; transparent parts show white.
+    Colours are converted to sRGB if a profile in the file says what they are. Of 16 bits
+    the upper 8 are kept; transparent parts show white. Of an animation, the first frame.
 
     Raises:
-        CaptureError: no picture, damaged, or of more than 64 million pixels.
+        CaptureError: no picture, damaged, or of more than 67 million pixels.
     """
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > _MAX_PIXELS:
-                raise ValueError(f"{image.width}x{image.height} is too large")
-            return np.array(_to_rgb(ImageOps.exif_transpose(image)))
+        with open_image(path) as image:
+            return to_pixels(image)
     except FileNotFoundError as error:
         raise CaptureError(f"{path} does not exist") from error
     except Exception as error:  # Pillow raises almost anything on damaged files
         raise CaptureError(f"{path} cannot be read as a picture: {error}") from error
+
+
+def open_image(path: Path) -> Image.Image:
+    """A picture of one of the kinds that are read here, opened, not yet decoded.
+
+    Raises what Pillow raises, and ValueError for more than 67 million pixels.
+    """
+    image = Image.open(path, formats=_FORMATS)
+    if image.width * image.height > _MAX_PIXELS:
+        image.close()
+        raise ValueError(f"{image.width}x{image.height} is too large")
+    return image
+
+
+def to_pixels(image: Image.Image) -> Pixels:
+    """The frame that an opened picture is at, as `read_picture` gives it."""
+    return np.array(_to_rgb(_upright(image)))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception as error:
+        # Damaged EXIF data; if it was the picture itself, loading fails again.
+        logger.debug("EXIF data ignored: %s", error)
+        image.load()
+        return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -63,9 +93,37 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return Image.fromarray((levels >> 8).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
         raise ValueError("grey levels with fractions")
+    profile = image.info.get("icc_profile")
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        opaque = Image.new("RGBA", image.size, _BACKGROUND)
-        opaque.alpha_composite(image)
-        image = opaque
-    return image.convert("RGB")
+        clear = _to_srgb(image.convert("RGBA"), profile)
+        opaque = Image.new("RGBA", clear.size, _BACKGROUND)
+        opaque.alpha_composite(clear)
+        return opaque.convert("RGB")
+    return _to_srgb(image, profile).convert("RGB")
+
+
+def _to_srgb(image: Image.Image, content: bytes | None) -> Image.Image:
+    """Colours as an ICC profile, untrusted, means them; as they are where it is damaged."""
+    if not content:
+        return image
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
+        # Most profiles are sRGB's own: converting would only round.
+        if ImageCms.getProfileDescription(profile).startswith("sRGB"):
+            return image
+        space = profile.profile.xcolor_space.strip()
+        if space == "GRAY" and image.mode in ("1", "LA"):
+            image = image.convert("L")
+        elif space == "RGB" and image.mode not in ("RGB", "RGBA"):
+            image = image.convert("RGB")
+        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        converted = ImageCms.profileToProfile(image, profile, _srgb(), outputMode=mode)
+        return image if converted is None else converted
+    except Exception as error:  # LittleCMS and Pillow have several kinds for this
+        logger.debug("colour profile ignored: %s", error)
+        return image
+
+
+@cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

@@ -73,13 +73,20 @@ class FileSink:
 
     closed = False
 
-    def __init__(self, path: str, fps: float, sound_rate: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        fps: float,
+        sound_rate: int | None = None,
+        aspect: Fraction = Fraction(1),
+    ) -> None:
         """Create the file, over an older one of that name.
 
         Args:
             path: ends in .mkv, .mov or .mp4.
             fps: of the pictures, nominally.
             sound_rate: samples a second of the sound that `hear` will bring; None: no sound.
+            aspect: width of a pixel over its height.
 
         Raises:
             CaptureError: it cannot be written.
@@ -94,7 +101,7 @@ class FileSink:
             )
         except (OSError, av.error.FFmpegError) as error:
             raise self._failed(error) from error
-        self._fps = fps
+        self._fps, self._aspect = fps, aspect
         self._stream: VideoStream | None = None
         self._size = (0, 0)
         self._start, self._last, self._count = 0.0, -1, 0
@@ -220,6 +227,7 @@ class FileSink:
         stream.width, stream.height = (side + side % 2 for side in self._size)
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
+        context.sample_aspect_ratio = self._aspect
         context.time_base = stream.time_base = Fraction(1, _TICKS)
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED
