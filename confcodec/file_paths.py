@@ -11,7 +11,7 @@ from confcodec.file_pipes import STANDARD
 from confcodec.file_search import files_below
 from confcodec.media.animation import ANIMATED
 from confcodec.media.bitstream_file import SUFFIX, BitstreamReader
-from confcodec.media.decode import VIDEOS, kind_of, video_facts
+from confcodec.media.decode import VIDEOS
 from confcodec.media.picture import PICTURES
 
 Plan = list[tuple[Path, Path]]
@@ -31,22 +31,6 @@ def encoding_plan(paths: Sequence[Path], output: Path | None) -> Plan:
         CaptureError: no such file, or two with one target.
     """
     return _plan(paths, output, MATERIAL, lambda _: SUFFIX)
-
-
-def check_material(source: Path) -> None:
-    """Refuse a file that can be neither a picture nor a video.
-
-    Raises:
-        CaptureError: it is none, or no ordinary file.
-    """
-    check_input(source, "encode")
-    if source.suffix.lower() not in MATERIAL and kind_of(source) == "video":
-        try:
-            video_facts(str(source))
-        except CaptureError as error:
-            raise CaptureError(
-                f"{source} cannot be read as a picture or a video; choose another file"
-            ) from error
 
 
 def decoding_plan(paths: Sequence[Path], output: Path | None, png: bool) -> Plan:

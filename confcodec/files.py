@@ -32,7 +32,6 @@ from confcodec.file_info import damage
 from confcodec.file_paths import (
     Plan,
     check_input,
-    check_material,
     decoding_plan,
     encoding_plan,
 )
@@ -65,14 +64,17 @@ def encode_files(arguments: argparse.Namespace) -> dict[str, object]:
     """
     plan = encoding_plan(arguments.paths, arguments.output)
     targets = _targets(plan, arguments)
+    opened: dict[Path, Material] = {}
     if len(plan) == 1 and plan[0][0] != STANDARD:
-        check_material(plan[0][0])  # before a codec takes its time to load
+        # What is wrong with it is said before a codec takes its time to load.
+        check_input(plan[0][0], "encode")
+        opened[plan[0][0]] = open_material(plan[0][0])
     codec = _load(arguments.codec, arguments)
     with progress_bars() as progress:
 
         def encode(source: Path, target: Path) -> dict[str, object]:
-            check_material(source)
-            frames = open_material(source)
+            check_input(source, "encode")
+            frames = opened.pop(source, None) or open_material(source)
             task = progress.add_task(escape(source.name), total=frames.count)
             shown = replace(frames, frames=counted(frames.frames, progress, task))
             with writing(target, targets, SUFFIX) as part:

@@ -103,7 +103,7 @@ def test_a_wrong_argument_is_one_line_and_exit_2(
         (["call", "http://127.0.0.1:9/"], "no token"),
         (["call", "nowhere#t"], "no link"),
         (["encode", "missing.png"], "missing.png does not exist"),
-        (["encode", "pyproject.toml"], "cannot be read as a picture"),
+        (["encode", "pyproject.toml"], "has no video in it"),
         (["decode", "missing.ccb"], "missing.ccb does not exist"),
         (["decode", "pyproject.toml"], "no bitstream"),
         (["bench", "--codec", "jpeg", "--source", "missing.mp4"], "missing.mp4"),
