@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
-from confcodec import cli
+from confcodec import cli, verbs
 from confcodec.call import wishes
 from confcodec.call.browser_camera import BrowserCamera, BrowserSource
 from confcodec.codec.frame import Frame, Pixels
@@ -666,7 +666,7 @@ def test_the_command_line_asks_a_mac_before_it_begins(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(camera_capture, "ask_for_camera", asked.append)
-    monkeypatch.setitem(cli._VERB_FUNCTIONS, "serve", lambda _options: 0)
+    monkeypatch.setitem(verbs.VERB_FUNCTIONS, "serve", lambda _options: 0)
     assert cli.main(["serve", "--source", "1"]) == 0
     assert asked == ["1"]
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import NamedTuple, Protocol
 
+from confcodec.call.channel import Channel
+from confcodec.call.endpoint import Endpoint
 from confcodec.call.ice import Ice
-from confcodec.call.reception import LOOPBACK_ROOM, Desk, host_id
+from confcodec.call.peer import Peer
+from confcodec.call.reception import LOOPBACK_ROOM, Desk, HostRoom, host_id
 from confcodec.call.rooms import (
     LOOPBACK,
     REMOTE,
@@ -19,20 +22,43 @@ from confcodec.call.rooms import (
 )
 from confcodec.errors import PacketError, TransportError
 
-if TYPE_CHECKING:
-    from confcodec.call.host import Host
-
 logger = logging.getLogger(__name__)
 
 MAX_ANSWERS = 16
 """Offers that are being answered at once; one from each member."""
 
 
+class Arrival(NamedTuple):
+    """A member whose offer was answered, and its call."""
+
+    peer: Peer
+    member: str
+    """The id of whoever came, which stays the same when it comes again."""
+    number: int
+    """Of its offer."""
+    task: asyncio.Task[str]
+    """Serves the peer, from the moment it arrived."""
+
+
+class Callee(Protocol):
+    """Whose calls are answered here: the host."""
+
+    endpoint: Endpoint
+    desk: Desk
+    room: HostRoom
+
+    def admit(self, kind: str, member: str) -> None:
+        """Raise RefusedError where that member may not start a call now."""
+
+    def take(self, channel: Channel, kind: str, member: str, number: int = 0) -> None:
+        """Start the call on a channel whose descriptions have been exchanged."""
+
+
 class Answerer:
     """The server's place in one room."""
 
     def __init__(
-        self, host: Host, room: str | None, *, relay_only: bool = False
+        self, host: Callee, room: str | None, *, relay_only: bool = False
     ) -> None:
         """Args:
         host: whose calls these are.
@@ -130,7 +156,7 @@ class Answerer:
 class Places:
     """Both places of a server: in its room, and where its loopback child comes to."""
 
-    def __init__(self, host: Host, relay_only: bool) -> None:
+    def __init__(self, host: Callee, relay_only: bool) -> None:
         self._host = host
         self._room = Answerer(host, host.room.name, relay_only=relay_only)
         self._inner = Answerer(host, None)

@@ -11,16 +11,15 @@ import contextlib
 import logging
 import subprocess
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from confcodec.call.addresses import LOCAL, Ways
-from confcodec.call.answering import Places
+from confcodec.call.answering import Arrival, Places
 from confcodec.call.browser_camera import BrowserCamera
 from confcodec.call.channel import Channel
 from confcodec.call.child import start_child
 from confcodec.call.coder import Coded
-from confcodec.call.console import tell_state
 from confcodec.call.endpoint import Endpoint
 from confcodec.call.first import first
 from confcodec.call.laboratory import Laboratory
@@ -46,16 +45,6 @@ MAX_CHILD_FAILURES = 3
 
 GRACE = 10.0
 """Seconds that a lost caller's place is kept."""
-
-
-class _Arrival(NamedTuple):
-    peer: Peer
-    member: str
-    """The id of whoever came, which stays the same when it comes again."""
-    number: int
-    """Of its offer."""
-    task: asyncio.Task[str]
-    """Serves the peer, from the moment it arrived."""
 
 
 class Host:
@@ -84,6 +73,8 @@ class Host:
         """One for each call that came about."""
         self.sending = asyncio.Event()
         """Set while the present peer takes frames."""
+        self.on_state: Callable[[], None] = lambda: None
+        """Told whenever what pages are told of the state has changed."""
         self._spare = spare
         self.state = "waiting"
         """waiting, loopback, connected or lost."""
@@ -91,7 +82,7 @@ class Host:
         """Who is there: `LOOPBACK`, `REMOTE` or nobody."""
         self.peer: Peer | None = None
         self._arrived = {LOOPBACK: asyncio.Event(), REMOTE: asyncio.Event()}
-        self._arrivals: dict[str, _Arrival] = {}
+        self._arrivals: dict[str, Arrival] = {}
         self._guest: str | None = None
         """Whose the other seat is."""
         self.watchers = Watchers(self.endpoint, self._tell_state)
@@ -139,7 +130,7 @@ class Host:
 
             peer.receiver.on_decoded = show_and_view
             self._guest = member
-        self._arrivals[kind] = _Arrival(
+        self._arrivals[kind] = Arrival(
             peer, member, number, asyncio.create_task(peer.run())
         )
         return self._arrived[kind].set()
@@ -287,7 +278,7 @@ class Host:
             self._tell_state()
 
     def _tell_state(self) -> None:
-        tell_state(self)
+        self.on_state()
 
     def _sent(self, frame: Frame, codec: str, coded: Coded) -> None:
         if self.kind == LOOPBACK:

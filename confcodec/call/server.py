@@ -18,7 +18,7 @@ from aiohttp import WSMsgType, web
 
 from confcodec import __version__
 from confcodec.call.addresses import bracketed
-from confcodec.call.console import obey, state_message, stats_message
+from confcodec.call.console import obey, state_message, stats_message, tell_state
 from confcodec.call.entrance import add_headers, let_in
 from confcodec.call.extras import extra_routes
 from confcodec.call.first import first
@@ -48,6 +48,7 @@ def make_app(host: Host) -> web.Application:
     """The web application around `host`."""
     app = web.Application()
     app[HOST] = host
+    host.on_state = lambda: tell_state(host)
     app[DESK] = host.desk
     app.cleanup_ctx.append(_closing)
     app.cleanup_ctx.append(_background)
