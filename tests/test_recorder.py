@@ -10,7 +10,7 @@ import pytest
 from confcodec.call.coder import Decoded
 from confcodec.call.receiver import ReceivedFrame
 from confcodec.call.recorder import MAX_WAITING, Recorder
-from confcodec.call.views import jpeg_of
+from confcodec.call.shots import jpeg_of
 from confcodec.codec.frame import Frame
 from confcodec.codec.interface import Codec
 from confcodec.errors import CaptureError, ConfcodecError

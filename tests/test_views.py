@@ -6,14 +6,8 @@ import pytest
 from aiohttp import web
 
 from confcodec.call import views as views_module
-from confcodec.call.views import (
-    MAX_AHEAD,
-    Page,
-    Shot,
-    Views,
-    code_shot,
-    original_shot,
-)
+from confcodec.call.shots import Shot, code_shot, original_shot
+from confcodec.call.views import MAX_AHEAD, Page, Views
 from confcodec.codec.frame import Frame
 from confcodec.wire.pictures import DECODED, ORIGINAL, Picture, pack, unpack
 from tests.conftest import picture

@@ -32,8 +32,9 @@ from confcodec.call.reception import Desk
 from confcodec.call.recorder import Recorder
 from confcodec.call.report import Report, make_report
 from confcodec.call.rooms import DEFAULT_ROOM, LOOPBACK, REMOTE, WATCHER, room_full
+from confcodec.call.shots import decoded_shot, original_shot
 from confcodec.call.stats import ReceiveStats
-from confcodec.call.views import Views, decoded_shot, original_shot
+from confcodec.call.views import Views
 from confcodec.call.watchers import Watchers
 from confcodec.codec.frame import Frame
 from confcodec.errors import TransportError

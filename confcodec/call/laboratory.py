@@ -23,8 +23,8 @@ from aiohttp import web
 from confcodec.call.coder import Coded, Coder
 from confcodec.call.give_way import give_way
 from confcodec.call.roles import Role, check
+from confcodec.call.shots import jpeg_of
 from confcodec.call.signalling import read_message
-from confcodec.call.views import jpeg_of
 from confcodec.codec.equal_bytes import IDENTICAL_PSNR, formats, render
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.codec.metrics import psnr

@@ -27,7 +27,7 @@ from confcodec.call.child import end_child
 from confcodec.call.newest import NewestQueue
 from confcodec.call.peer import Peer
 from confcodec.call.receiver import ReceivedFrame
-from confcodec.call.views import code_shot, decoded_shot
+from confcodec.call.shots import code_shot, decoded_shot
 from confcodec.errors import PacketError
 
 STATS_INTERVAL = 0.25

@@ -27,7 +27,8 @@ from confcodec.call.limits import REASON, WISHES, Bucket
 from confcodec.call.loopback import STATS_INTERVAL
 from confcodec.call.reception import CLOSING, DESK, Desk, signal
 from confcodec.call.roles import Role
-from confcodec.call.views import Page, Shot
+from confcodec.call.shots import Shot
+from confcodec.call.views import Page
 from confcodec.errors import PacketError, TransportError
 from confcodec.share import share_path
 from confcodec.wire import pictures
