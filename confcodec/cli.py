@@ -12,12 +12,12 @@ from importlib import import_module
 from typing import NoReturn
 
 from confcodec import __version__
-from confcodec.ending import (
+from confcodec.errors import ConfcodecError
+from confcodec.machine.ending import (
     Interrupted,
     interruptible,
     lasting_streams,
 )
-from confcodec.errors import ConfcodecError
 from confcodec.verbs import LAB, VERB_FUNCTIONS
 
 VERBS = {
@@ -130,11 +130,11 @@ def _add_arguments(verb: str, parser: argparse.ArgumentParser) -> None:
     if verb in LAB:
         import_module(f"confcodec.lab.{LAB[verb]}").add_arguments(parser)
         return
-    from confcodec.call import options
+    from confcodec.call.options import call as options
 
     match verb:
         case "serve":
-            from confcodec.call import serve_options
+            from confcodec.server import options as serve_options
 
             serve_options.add_serve_arguments(parser)
         case "call":
@@ -151,13 +151,13 @@ def _add_arguments(verb: str, parser: argparse.ArgumentParser) -> None:
 def _ask_for_camera(source: str | None) -> None:
     """On a Mac only the main thread can ask whether a camera may be used; see there."""
     if sys.platform == "darwin" and source:
-        from confcodec.media.camera_capture import ask_for_camera
+        from confcodec.media.cameras.opening import ask_for_camera
 
         ask_for_camera(source)
 
 
 def _check_targets(options: argparse.Namespace) -> None:
-    from confcodec.report_targets import check_report_targets
+    from confcodec.files.report_targets import check_report_targets
 
     # A child writes what its parent has looked at, before it came.
     if getattr(options, "url", "") != "-":

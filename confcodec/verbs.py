@@ -15,10 +15,10 @@ from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from confcodec.ending import handle, stop_signals
+from confcodec.machine.ending import handle, stop_signals
 
 if TYPE_CHECKING:
-    from confcodec.call.serve import Server
+    from confcodec.server.serve import Server
 
 T = TypeVar("T")
 
@@ -27,12 +27,12 @@ LAB = {"data": "frames", "train": "train", "eval": "evaluate", "export": "export
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from confcodec.call.child import early_child
-    from confcodec.call.options import call_options
+    from confcodec.call.loopback.child import early_child
+    from confcodec.call.options.call import call_options
 
     options = call_options(arguments)
     with early_child(options) as spare:
-        from confcodec.call.serve import Server
+        from confcodec.server.serve import Server
 
         server = Server(options, arguments.host, arguments.port, spare)
         return _serve_until_stopped(arguments, server)
@@ -52,9 +52,9 @@ def _serve_until_stopped(arguments: argparse.Namespace, server: "Server") -> int
 
 
 def _call(arguments: argparse.Namespace) -> int:
-    from confcodec.call.child import FROM_PARENT, read_link
     from confcodec.call.join import Call
-    from confcodec.call.options import call_options
+    from confcodec.call.loopback.child import FROM_PARENT, read_link
+    from confcodec.call.options.call import call_options
 
     from_parent = arguments.url == FROM_PARENT
     if from_parent:  # the parent ends it, once it has said what it decoded
@@ -75,7 +75,7 @@ def _call(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from confcodec.call.options import call_options
+    from confcodec.call.options.call import call_options
     from confcodec.lab import bench
 
     options = call_options(arguments)
@@ -94,11 +94,11 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 def _files(arguments: argparse.Namespace) -> int:
     if arguments.verb == "info":
-        from confcodec.file_info import describe_files as work
+        from confcodec.files.info import describe_files as work
     elif arguments.verb == "encode":
-        from confcodec.files import encode_files as work
+        from confcodec.files.transcode import encode_files as work
     else:
-        from confcodec.files import decode_files as work
+        from confcodec.files.transcode import decode_files as work
     report: dict[str, Any] = work(arguments)
     if str(arguments.json) != "-":
         # What was coded has standard output to itself.
@@ -111,7 +111,7 @@ def _files(arguments: argparse.Namespace) -> int:
 
 def _print_facts(report: dict[str, Any], out: TextIO) -> None:
     """A line for each file, and one for what they have in common."""
-    from confcodec.printable import printable
+    from confcodec.machine.printable import printable
 
     files = report.get("files", [])
     common = {name: value for name, value in report.items() if name != "files"}
@@ -165,8 +165,8 @@ def _write_report(
     arguments: argparse.Namespace, report: dict[str, object] | None
 ) -> None:
     if arguments.json and report is not None:
-        from confcodec.call.report import write_json
-        from confcodec.report_targets import report_targets
+        from confcodec.call.figures.report import write_json
+        from confcodec.files.report_targets import report_targets
 
         write_json(report, arguments.json, report_targets(arguments))
 

@@ -9,15 +9,15 @@ from typing import Any
 import aioice.ice
 import pytest
 
-from confcodec.call.host import Host
 from confcodec.call.join import Call
-from confcodec.call.options import CallOptions
+from confcodec.call.options.call import CallOptions
+from confcodec.call.options.reach import Reach
 from confcodec.call.peer import Peer
-from confcodec.call.reach import Reach
-from confcodec.call.reception import Desk
-from confcodec.call.rooms import Rooms
-from confcodec.call.server import listening, make_app, make_introducer
-from confcodec.call.tokens import Keys
+from confcodec.rooms.reception import Desk
+from confcodec.rooms.room import Rooms
+from confcodec.rooms.tokens import Keys
+from confcodec.server.host import Host
+from confcodec.server.web import listening, make_app, make_introducer
 from tests.waiting import PATIENCE, eventually
 
 SMALL = CallOptions("demo", (160, 120), 30.0, codec="jpeg", threads=1)
@@ -117,7 +117,7 @@ async def served(
 
     async def nobody(host: Host, _base: str) -> bool:
         async with asyncio.timeout(600):
-            from confcodec.call.first import first
+            from confcodec.call.waiting import first
 
             await first(host._arrived["remote"], host._stopping)
         return True

@@ -8,15 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from confcodec.codec.cae import CaeModel
-from confcodec.codec.cae_weights import save_cae_weights
+from confcodec.codec.cae.networks import CaeModel
+from confcodec.codec.cae.spreads import CLASSES, TILES, Spreads
+from confcodec.codec.cae.weights import save_cae_weights
 from confcodec.codec.entropy import Tables
 from confcodec.codec.frame import Pixels
-from confcodec.codec.rt import RtConfig, RtModel
+from confcodec.codec.rt.networks import RtConfig, RtModel
+from confcodec.codec.rt.weights import save_weights
 from confcodec.codec.scales import FIRST_CODED, ROWS
-from confcodec.codec.spreads import CLASSES, TILES, Spreads
-from confcodec.codec.weights import save_weights
-from confcodec.lab.frozen_tables import SUPPORT_MAX, Z_BUCKETS, tables_from_counts
+from confcodec.lab.export.frozen_tables import (
+    SUPPORT_MAX,
+    Z_BUCKETS,
+    tables_from_counts,
+)
 
 # Servers that tests start must not keep a secret in the state folder of whoever runs them.
 os.environ.setdefault("CONFCODEC_SECRET", "of the tests")

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from confcodec.codec.bitstream import unpack
-from confcodec.codec.rt_codec import RtCodec, load_rt
-from confcodec.codec.weights import save_weights
+from confcodec.codec.rt.codec import RtCodec, load_rt
+from confcodec.codec.rt.weights import save_weights
 from tests.conftest import flat_tables, picture, tiny_model
 
 FOLDER = Path(__file__).parent / "vectors" / "rt-v1"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
-from confcodec.call.signalling import parse_link
+from confcodec.rooms.signalling import parse_link
 from tests.waiting import PATIENCE
 
 SMALL = ["--codec", "jpeg", "--source", "demo", "--size", "320x240"]

@@ -14,15 +14,15 @@ import pytest
 
 from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
-from confcodec.media import disk
-from confcodec.media.decode import played_once, upright
-from confcodec.media.record import _HYBRID_SINCE, FileSink
+from confcodec.machine import disk
+from confcodec.media.video_reader import played_once, upright
+from confcodec.media.video_writer import _HYBRID_SINCE, FileSink
 
 CUT_OFF = """
 import os, resource, sys
 import numpy as np
 from confcodec.errors import ConfcodecError
-from confcodec.media.record import FileSink
+from confcodec.media.video_writer import FileSink
 
 path, end = sys.argv[1:]
 sink = FileSink(path, 30, 48_000)
@@ -124,8 +124,8 @@ def test_a_full_disk_ends_a_recording_that_plays(
     tmp_path: Path, name: str, reserve: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Without a reserve the disk fills up to its last byte under the encoder.
-    monkeypatch.setattr("confcodec.media.record.RESERVE", reserve)
-    monkeypatch.setattr("confcodec.media.record._INDEX", 32 if reserve > 0 else 0)
+    monkeypatch.setattr("confcodec.media.video_writer.RESERVE", reserve)
+    monkeypatch.setattr("confcodec.media.video_writer._INDEX", 32 if reserve > 0 else 0)
     with small_disk(tmp_path / "disk"):
         path = tmp_path / "disk" / name
         sink = FileSink(str(path), 30)

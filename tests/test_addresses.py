@@ -5,8 +5,10 @@ import socket
 import ifaddr
 import pytest
 
-from confcodec.call import addresses
-from confcodec.call.addresses import (
+from confcodec.call.options.reach import parse_origin
+from confcodec.rooms.reception import HostRoom
+from confcodec.server import addresses
+from confcodec.server.addresses import (
     ADDRESS,
     CONTAINER,
     LOCAL,
@@ -16,9 +18,7 @@ from confcodec.call.addresses import (
     own_addresses,
     ways_in,
 )
-from confcodec.call.reach import parse_origin
-from confcodec.call.reception import HostRoom
-from confcodec.call.serve import site_of, tell_links
+from confcodec.server.serve import site_of, tell_links
 from tests.running import serving
 
 

@@ -10,10 +10,16 @@ import pytest
 from PIL import Image
 
 from confcodec.cli import main
-from confcodec.media.bitstream_file import BitstreamReader
-from confcodec.media.decode import kind_of, looped, played_once, upright, video_facts
-from confcodec.media.file import VideoFile, open_file
+from confcodec.files.bitstream_file import BitstreamReader
+from confcodec.media.file_source import VideoFile, open_file
 from confcodec.media.picture import read_picture
+from confcodec.media.video_reader import (
+    kind_of,
+    looped,
+    played_once,
+    upright,
+    video_facts,
+)
 from tests.test_capture import MadeUpTimer
 
 GREYS = (40, 120, 200)

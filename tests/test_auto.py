@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from confcodec.call.coder import Coder
+from confcodec.call.codec_thread import Coder
 from confcodec.codec import auto
 from confcodec.codec.auto import keeps_up, load_auto
 from confcodec.codec.device import Device, choose_device
 from confcodec.codec.interface import Codec
 from confcodec.codec.registry import _model_names, codec_of
-from confcodec.codec.rt import RtModel
-from confcodec.codec.weights import save_weights
+from confcodec.codec.rt.networks import RtModel
+from confcodec.codec.rt.weights import save_weights
 from tests.conftest import TINY, flat_tables, picture
 
 

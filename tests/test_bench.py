@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from confcodec.call import series
-from confcodec.call.series import Drops, Series, percentile
+from confcodec.call.figures import series
+from confcodec.call.figures.series import Drops, Series, percentile
 from tests.running import SMALL, confcodec
 
 KEYS = {

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confcodec.errors import BitstreamError, CaptureError
-from confcodec.media.bitstream_file import (
+from confcodec.files.bitstream_file import (
     BitstreamReader,
     BitstreamWriter,
     FileHeader,

@@ -189,7 +189,7 @@ def test_source_size_and_rate_are_changed_while_pictures_go_on(
 def test_a_recording_can_be_fetched_and_decoded(
     own_server: Server, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
-    from confcodec.media.bitstream_file import BitstreamReader
+    from confcodec.files.bitstream_file import BitstreamReader
 
     page = open_page(own_server.url)
     wait_for_pictures(page)

@@ -10,11 +10,11 @@ import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 from av import VideoFrame
 
-from confcodec.call.browser_camera import BrowserCamera
-from confcodec.call.host import Host
-from confcodec.call.options import CallOptions
-from confcodec.call.server import listening, make_app
+from confcodec.call.options.call import CallOptions
 from confcodec.errors import CaptureError, PacketError
+from confcodec.server.browser_camera import BrowserCamera
+from confcodec.server.host import Host
+from confcodec.server.web import listening, make_app
 from tests.waiting import PATIENCE, eventually
 
 
@@ -191,7 +191,7 @@ async def test_a_camera_stays_where_another_source_fails_to_open(page: Page) -> 
 async def test_a_camera_of_which_no_picture_comes_is_let_go(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("confcodec.call.browser_camera.FIRST_PICTURE", 0.2)
+    monkeypatch.setattr("confcodec.server.browser_camera.FIRST_PICTURE", 0.2)
     page.giver.track.speaks.clear()
     await page.give()
     error = await page.hear(type="error")

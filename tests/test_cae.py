@@ -8,13 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confcodec.codec.cae import STRIDE, CaeConfig, CaeModel
-from confcodec.codec.cae_codec import CaeCodec
-from confcodec.codec.cae_weights import load_cae_weights
+from confcodec.codec.cae.codec import CaeCodec
+from confcodec.codec.cae.networks import STRIDE, CaeConfig, CaeModel
+from confcodec.codec.cae.weights import load_cae_weights
 from confcodec.codec.device import choose_device
 from confcodec.codec.metrics import psnr
 from confcodec.codec.registry import _model_names, codec_of, installed_codecs
-from confcodec.codec.rt import to_model, to_pixels
+from confcodec.codec.rt.networks import to_model, to_pixels
 from confcodec.errors import BitstreamError, WeightsError
 from tests.conftest import picture, save_cae, some_spreads
 

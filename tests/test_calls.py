@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from confcodec.call.rooms import WATCHER
 from confcodec.errors import TransportError
+from confcodec.rooms.room import WATCHER
 from tests.calls import SMALL, Link, Served, caller, introducer, served
 from tests.waiting import eventually
 

@@ -18,14 +18,16 @@ import numpy as np
 import pytest
 
 from confcodec import cli, verbs
-from confcodec.call import wishes
-from confcodec.call.browser_camera import BrowserCamera, BrowserSource
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.errors import CaptureError
-from confcodec.media import camera as camera_module
-from confcodec.media import camera_capture, camera_devices, capture
-from confcodec.media.camera import Camera
-from confcodec.media.capture import open_source
+from confcodec.media import sources as capture
+from confcodec.media.cameras import camera as camera_module
+from confcodec.media.cameras import devices as camera_devices
+from confcodec.media.cameras import opening as camera_capture
+from confcodec.media.cameras.camera import Camera
+from confcodec.media.sources import open_source
+from confcodec.server import page_wishes as wishes
+from confcodec.server.browser_camera import BrowserCamera, BrowserSource
 from tests.camera import boot
 from tests.test_capture import grey, write_video
 

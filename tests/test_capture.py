@@ -15,13 +15,13 @@ from PIL import Image
 
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.errors import CaptureError
-from confcodec.media.capture import open_source
-from confcodec.media.demo import open_demo
-from confcodec.media.file import open_file
+from confcodec.media.demo.pose import Pose, pose_at
+from confcodec.media.demo.scene import Scene
+from confcodec.media.demo.source import open_demo
+from confcodec.media.file_source import open_file
 from confcodec.media.pace import PacedSource, Thinning, Timer
-from confcodec.media.pose import Pose, pose_at
 from confcodec.media.scale import cover
-from confcodec.media.scene import Scene
+from confcodec.media.sources import open_source
 
 STEP = 12
 """Grey levels between one numbered picture and the next."""
@@ -341,8 +341,8 @@ def digest(pixels: Pixels) -> str:
 
 def test_the_demo_is_the_same_in_every_process() -> None:
     code = (
-        "import hashlib; from confcodec.media.scene import Scene; "
-        "from confcodec.media.pose import pose_at; "
+        "import hashlib; from confcodec.media.demo.scene import Scene; "
+        "from confcodec.media.demo.pose import pose_at; "
         "print(hashlib.sha256(Scene((320, 240)).picture(pose_at(2.4), 72).tobytes()).hexdigest())"
     )
     done = subprocess.run(

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 import aioice.ice
 import pytest
 
-from confcodec.call import channel as channel_module
-from confcodec.call.channel import Channel, check_sdp
 from confcodec.errors import PacketError, TransportError
+from confcodec.transport import channel as channel_module
+from confcodec.transport.channel import Channel, check_sdp
 from tests.waiting import PATIENCE, eventually
 
 

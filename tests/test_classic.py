@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from confcodec.codec.classic import VARIANTS, load_classic
+from confcodec.codec.classic.codec import VARIANTS, load_classic
 from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import psnr
 from confcodec.codec.registry import codec_of, installed_codecs

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from confcodec.wire.comparison import Exhibit, pack_comparison
+from confcodec.wire.comparison_message import Exhibit, pack_comparison
 
 VECTOR = Path(__file__).parent / "vectors" / "comparison.json"
 EXHIBITS = [

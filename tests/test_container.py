@@ -13,10 +13,10 @@ import pytest
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from confcodec.media.audio import FileMicrophone
 from confcodec.media.container import create_media, open_media
-from confcodec.media.decode import played_once
-from confcodec.media.record import FileSink
+from confcodec.media.sound_devices import FileMicrophone
+from confcodec.media.video_reader import played_once
+from confcodec.media.video_writer import FileSink
 
 SOURCES = Path(__file__).parent.parent / "confcodec"
 GREY = np.full((48, 64, 3), 90, np.uint8)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from confcodec.call.options import CallOptions
+from confcodec.call.options.call import CallOptions
 from confcodec.codec.device import use_threads
-from confcodec.cores import usable_cores
+from confcodec.machine.cores import usable_cores
 
 SOURCES = Path(__file__).parent.parent / "confcodec"
 FIRST = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
@@ -113,10 +113,10 @@ def test_without_affinity_the_machine_counts(
 def test_encoder_and_decoder_share_what_may_be_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("confcodec.call.options.usable_cores", lambda: 6)
+    monkeypatch.setattr("confcodec.call.options.call.usable_cores", lambda: 6)
     assert CallOptions().codec_threads == 3
     assert CallOptions(threads=5).codec_threads == 5
-    monkeypatch.setattr("confcodec.call.options.usable_cores", lambda: 1)
+    monkeypatch.setattr("confcodec.call.options.call.usable_cores", lambda: 1)
     assert CallOptions().codec_threads == 1
 
 
@@ -142,8 +142,8 @@ def test_torch_gets_no_more_threads_than_may_run(
 @pytest.mark.timeout(60)
 def test_a_process_bound_to_one_processor_uses_one() -> None:
     code = (
-        "from confcodec.cores import usable_cores as n;"
-        "from confcodec.call.options import CallOptions as C;"
+        "from confcodec.machine.cores import usable_cores as n;"
+        "from confcodec.call.options.call import CallOptions as C;"
         "import sys; assert 'torch' not in sys.modules;"
         "print(n(), C().codec_threads)"
     )
@@ -161,6 +161,6 @@ def test_nothing_else_counts_processors() -> None:
             if isinstance(node, ast.Attribute)
         }
         # The page of results names the machine itself.
-        allowed = counting if path.name == "cores.py" else set()
+        allowed = counting if path.name == "machine/cores.py" else set()
         allowed |= {"cpu_count"} if path.name == "page.py" else set()
         assert not used & counting - allowed, path

@@ -15,9 +15,11 @@ from PIL import Image
 from confcodec.cli import main
 from confcodec.codec.interface import Codec
 from confcodec.errors import CaptureError, ConfcodecError
-from confcodec.file_info import describe
-from confcodec.media.bitstream_file import BitstreamReader, BitstreamWriter, FileHeader
-from confcodec.media.decode import (
+from confcodec.files.bitstream_file import BitstreamReader, BitstreamWriter, FileHeader
+from confcodec.files.info import describe
+from confcodec.files.material import open_material
+from confcodec.media.file_source import open_file
+from confcodec.media.video_reader import (
     looped,
     played_once,
     sane_rate,
@@ -26,8 +28,6 @@ from confcodec.media.decode import (
     upright,
     video_facts,
 )
-from confcodec.media.file import open_file
-from confcodec.media.material import open_material
 from tests.conftest import picture
 from tests.test_animation import animation
 from tests.test_capture import MadeUpTimer, write_video

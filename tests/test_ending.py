@@ -16,8 +16,8 @@ import av
 import numpy as np
 import pytest
 
-from confcodec.ending import Interrupted, handle, interruptible, stop_signals
-from confcodec.media.record import FileSink
+from confcodec.machine.ending import Interrupted, handle, interruptible, stop_signals
+from confcodec.media.video_writer import FileSink
 from tests.running import SMALL, Running, confcodec, serving
 from tests.waiting import PATIENCE, eventually
 
@@ -185,9 +185,9 @@ def test_training_saves_when_a_signal_comes(
     import torch
     from PIL import Image
 
-    from confcodec.lab import models, trainer
-    from confcodec.lab.checkpoint import read_checkpoint
-    from confcodec.lab.train_settings import TrainSettings
+    from confcodec.lab.training import models, trainer
+    from confcodec.lab.training.checkpoint import read_checkpoint
+    from confcodec.lab.training.settings import TrainSettings
     from tests.conftest import TINY, picture
 
     (tmp_path / "data").mkdir()

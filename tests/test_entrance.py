@@ -11,16 +11,16 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from confcodec.call.host import Host
-from confcodec.call.limits import Bucket
-from confcodec.call.options import CallOptions
-from confcodec.call.reach import Reach, client_context, server_context
-from confcodec.call.reception import Desk
-from confcodec.call.roles import Role
-from confcodec.call.server import HOSTS_PAGES, MAX_PAGES, listening, make_app
-from confcodec.call.signalling import parse_link
-from confcodec.call.tokens import Keys
-from confcodec.call.views import Page
+from confcodec.call.options.call import CallOptions
+from confcodec.call.options.reach import Reach, client_context, server_context
+from confcodec.rooms.limits import Bucket
+from confcodec.rooms.reception import Desk
+from confcodec.rooms.roles import Role
+from confcodec.rooms.signalling import parse_link
+from confcodec.rooms.tokens import Keys
+from confcodec.server.host import Host
+from confcodec.server.page_pictures import Page
+from confcodec.server.web import HOSTS_PAGES, MAX_PAGES, listening, make_app
 from tests.test_trust import certificate as certificate
 from tests.waiting import PATIENCE
 

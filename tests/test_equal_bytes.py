@@ -18,7 +18,7 @@ from confcodec.codec.equal_bytes import (
 )
 from confcodec.codec.metrics import psnr
 from confcodec.codec.registry import codec_of
-from confcodec.media.demo import open_demo
+from confcodec.media.demo.source import open_demo
 
 PICTURE = open_demo((640, 480), 30).read().pixels
 

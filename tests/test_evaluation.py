@@ -14,9 +14,10 @@ from confcodec.cli import main
 from confcodec.codec.frame import Pixels
 from confcodec.codec.interface import Codec
 from confcodec.errors import ConfcodecError
-from confcodec.lab import evaluation
-from confcodec.lab.curves import bd_rate, groups_of, psnr_at, share_above
-from confcodec.lab.evaluation import (
+from confcodec.lab.evaluation import rows as evaluation
+from confcodec.lab.evaluation.curves import bd_rate, groups_of, psnr_at, share_above
+from confcodec.lab.evaluation.plots import in_db, is_kodak, plot
+from confcodec.lab.evaluation.rows import (
     Point,
     Row,
     Settings,
@@ -27,8 +28,7 @@ from confcodec.lab.evaluation import (
     measure_row,
     read_rows,
 )
-from confcodec.lab.plots import in_db, is_kodak, plot
-from confcodec.lab.sheet import at_rate
+from confcodec.lab.evaluation.sheet import at_rate
 from tests.conftest import picture
 
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from confcodec.wire.control.loss import MARGIN, LossMeter
 from confcodec.wire.fec import FAILURES, protect, redundancy
-from confcodec.wire.loss import MARGIN, LossMeter
 from confcodec.wire.packets import MAX_PACKET, MAX_PROTECTED, pack, packetize
-from confcodec.wire.receipts import ReceiptLog
+from confcodec.wire.receiver_report import ReceiptLog
 
 
 def lines(loss: float, burst: float, count: int, seed: int) -> list[bool]:

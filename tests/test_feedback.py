@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from confcodec.errors import PacketError
-from confcodec.wire.feedback import (
+from confcodec.wire.messages import (
     MAX_NAME,
     MAX_TEXT,
     Bye,

@@ -15,16 +15,16 @@ import torch
 from PIL import Image
 
 from confcodec.cli import main
-from confcodec.codec.weights import read_named
+from confcodec.codec.rt.weights import read_named
 from confcodec.errors import CaptureError, ConfcodecError, WeightsError
-from confcodec.file_paths import decoding_plan, encoding_plan, expand
-from confcodec.lab.checkpoint import read_checkpoint
-from confcodec.lab.evaluation import read_rows
+from confcodec.files.bitstream_file import BitstreamReader, BitstreamWriter, FileHeader
+from confcodec.files.paths import decoding_plan, encoding_plan, expand
+from confcodec.lab.evaluation.rows import read_rows
 from confcodec.lab.pictures import readable_paths
-from confcodec.media.audio import open_microphone
-from confcodec.media.bitstream_file import BitstreamReader, BitstreamWriter, FileHeader
+from confcodec.lab.training.checkpoint import read_checkpoint
+from confcodec.machine.printable import printable, printable_values
 from confcodec.media.picture import PICTURES, find_pictures, read_picture
-from confcodec.printable import printable, printable_values
+from confcodec.media.sound_devices import open_microphone
 from tests.conftest import picture
 from tests.test_file_targets import clip, names, run
 

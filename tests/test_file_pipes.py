@@ -18,9 +18,9 @@ from PIL import Image
 
 from confcodec.cli import main
 from confcodec.codec.metrics import psnr
-from confcodec.media.bitstream_file import BitstreamReader
-from confcodec.media.decode import played_once
+from confcodec.files.bitstream_file import BitstreamReader
 from confcodec.media.picture import read_picture
+from confcodec.media.video_reader import played_once
 from tests.conftest import picture
 from tests.test_file_targets import clip, names
 

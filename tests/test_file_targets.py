@@ -11,8 +11,8 @@ from PIL import Image
 from confcodec.cli import main
 from confcodec.codec.interface import Codec
 from confcodec.errors import CaptureError
-from confcodec.file_targets import Targets
-from confcodec.media.bitstream_file import BitstreamWriter, FileHeader
+from confcodec.files.bitstream_file import BitstreamWriter, FileHeader
+from confcodec.machine.file_targets import Targets
 from tests.conftest import picture
 
 

@@ -11,19 +11,19 @@ import pytest
 from PIL import Image
 
 from confcodec.cli import main
-from confcodec.codec.cae import CaeConfig, CaeModel
+from confcodec.codec.cae.networks import CaeConfig, CaeModel
 from confcodec.codec.frame import Pixels
 from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import psnr
 from confcodec.errors import BitstreamError, CaptureError
-from confcodec.file_paths import decoding_plan, encoding_plan, expand
-from confcodec.media.bitstream_file import (
+from confcodec.files.bitstream_file import (
     BitstreamReader,
     BitstreamWriter,
     FileHeader,
 )
-from confcodec.media.decode import played_once, upright
+from confcodec.files.paths import decoding_plan, encoding_plan, expand
 from confcodec.media.picture import read_picture
+from confcodec.media.video_reader import played_once, upright
 from tests.conftest import picture, save_cae
 
 FRAMES = 7

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from confcodec.cli import main
 from confcodec.errors import ConfcodecError
-from confcodec.lab.frame_set import Clip, choose_clips, find_clips
-from confcodec.media.decode import played_once
+from confcodec.lab.dataset.frame_set import Clip, choose_clips, find_clips
 from confcodec.media.picture import read_picture
+from confcodec.media.video_reader import played_once
 from tests.conftest import picture
 
 RATE = 2

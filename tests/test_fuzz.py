@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from confcodec.codec.bitstream import pack, slice_count, unpack
-from confcodec.codec.cae import CaeConfig, CaeModel
+from confcodec.codec.cae.networks import CaeConfig, CaeModel
 from confcodec.codec.interface import Codec
 from confcodec.errors import BitstreamError
 from tests.conftest import picture, save_cae

@@ -9,7 +9,7 @@ from PIL import Image
 
 from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
-from confcodec.lab.grid import SIZE, border_steps, enlarged, main
+from confcodec.lab.evaluation.grid import SIZE, border_steps, enlarged, main
 from tests.conftest import picture
 
 

@@ -13,7 +13,11 @@ from pathlib import Path
 import aioice.ice
 import pytest
 
-from confcodec.call.ice import (
+from confcodec.call.options.reach import Reach
+from confcodec.errors import PacketError
+from confcodec.rooms.reception import Desk
+from confcodec.rooms.tokens import Keys
+from confcodec.transport.ice import (
     LIFETIME,
     Ice,
     IceServer,
@@ -22,10 +26,6 @@ from confcodec.call.ice import (
     to_json,
     with_credentials,
 )
-from confcodec.call.reach import Reach
-from confcodec.call.reception import Desk
-from confcodec.call.tokens import Keys
-from confcodec.errors import PacketError
 from tests.calls import SMALL, caller, served
 from tests.waiting import PATIENCE
 

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from confcodec.call import channel as channel_module
-from confcodec.call.channel import Channel
-from confcodec.call.impair import ImpairedNetwork
-from confcodec.call.sctp import correct_sctp
+from confcodec.transport import channel as channel_module
+from confcodec.transport.channel import Channel
+from confcodec.transport.emulated_network import ImpairedNetwork
+from confcodec.transport.sctp import correct_sctp
 from confcodec.wire.emulator import CLEAN, Impairment
 from tests.test_channel import connected, receive
 from tests.waiting import eventually

@@ -18,10 +18,10 @@ from scipy.interpolate import PchipInterpolator
 
 from confcodec.cli import main
 from confcodec.codec.frame import Pixels
-from confcodec.lab.evaluation import Settings, load_codec, measure_row
+from confcodec.lab.evaluation.rows import Settings, load_codec, measure_row
+from confcodec.media.demo.pose import pose_at
+from confcodec.media.demo.scene import Scene
 from confcodec.media.picture import read_picture
-from confcodec.media.pose import pose_at
-from confcodec.media.scene import Scene
 from tests.conftest import picture
 
 

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from confcodec.call.coder import Coded
-from confcodec.call.host import Host
-from confcodec.call.options import CallOptions
-from confcodec.call.server import listening, make_app
+from confcodec.call.codec_thread import Coded
+from confcodec.call.options.call import CallOptions
 from confcodec.codec.equal_bytes import TOLERANCE
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import psnr
-from confcodec.media.demo import open_demo
+from confcodec.media.demo.source import open_demo
+from confcodec.server.host import Host
+from confcodec.server.web import listening, make_app
 from tests.waiting import PATIENCE
 
 FRAME = open_demo((640, 480), 30).read()

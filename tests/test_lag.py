@@ -1,7 +1,7 @@
 import asyncio
 import time
 
-from confcodec.call.lag import MEMORY, LagMeter
+from confcodec.call.loop_lag import MEMORY, LagMeter
 
 
 async def test_a_loop_that_was_held_up_is_late_and_forgets_it() -> None:

@@ -9,13 +9,20 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from confcodec.wire.admission import Admission
+from confcodec.wire.control.admission import Admission
+from confcodec.wire.control.load import (
+    LEAST,
+    LEAST_PARTS,
+    PARTS,
+    Load,
+    Work,
+    work_between,
+)
+from confcodec.wire.control.loss import LossMeter
 from confcodec.wire.fec import protect, redundancy
-from confcodec.wire.load import LEAST, LEAST_PARTS, PARTS, Load, Work, work_between
-from confcodec.wire.loss import LossMeter
 from confcodec.wire.packets import Packet, packetize
 from confcodec.wire.reassembly import ArrivedFrame, Reassembler
-from confcodec.wire.receipts import NO_FRAME, ReceiptLog, Report
+from confcodec.wire.receiver_report import NO_FRAME, ReceiptLog, Report
 
 FPS = 30
 TICK = 0.001

@@ -9,10 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from confcodec.call.loopback import ChildFigures
+from confcodec.call.loopback.publisher import ChildFigures
 from confcodec.errors import PacketError
-from confcodec.wire import pictures
-from confcodec.wire.pictures import DECODED, ORIGINAL
+from confcodec.wire import picture_message as pictures
+from confcodec.wire.picture_message import DECODED, ORIGINAL
 from tests.running import SMALL, alive, confcodec, serving
 from tests.waiting import PATIENCE, eventually
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from confcodec.call import menu as menu_module
-from confcodec.call.menu import MAX_FILES, Menu, check_folder
 from confcodec.errors import CaptureError
+from confcodec.server import source_menu as menu_module
+from confcodec.server.source_menu import MAX_FILES, Menu, check_folder
 
 
 @pytest.fixture

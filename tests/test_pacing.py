@@ -1,7 +1,7 @@
 import pytest
 
-from confcodec.wire.pacing import AHEAD, HEADROOM, Pacer
-from confcodec.wire.rate import PACKET_OVERHEAD
+from confcodec.wire.control.pacing import AHEAD, HEADROOM, Pacer
+from confcodec.wire.control.rate import PACKET_OVERHEAD
 
 SIZE = 1000 - PACKET_OVERHEAD
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from confcodec.errors import PacketError
-from confcodec.wire import pictures
+from confcodec.wire import picture_message as pictures
 from confcodec.wire.fec import protect
 from confcodec.wire.packets import (
     HEADER_SIZE,
@@ -22,7 +22,7 @@ from confcodec.wire.packets import (
     unwrap_time,
     wrap_time,
 )
-from confcodec.wire.pictures import DECODED, ORIGINAL, Picture
+from confcodec.wire.picture_message import DECODED, ORIGINAL, Picture
 
 VECTORS = Path(__file__).parent / "vectors" / "packets.json"
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from confcodec.codec.patches import from_patches, to_patches
+from confcodec.codec.rt.patches import from_patches, to_patches
 from tests.conftest import picture
 
 

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from confcodec.call import sender
-from confcodec.call.channel import Channel
-from confcodec.call.coder import Coder
-from confcodec.call.newest import NewestQueue
+from confcodec.call.codec_thread import Coder
+from confcodec.call.newest_queue import NewestQueue
 from confcodec.call.peer import Peer
 from confcodec.call.receiver import ReceivedFrame, Receiver
 from confcodec.call.send_settings import SendSettings
@@ -21,10 +20,11 @@ from confcodec.call.sender import Sender
 from confcodec.codec.frame import Frame
 from confcodec.codec.interface import Codec
 from confcodec.errors import BitstreamError
+from confcodec.transport.channel import Channel
 from confcodec.wire import packets
-from confcodec.wire.feedback import VERSION, Hello, Ready, pack
+from confcodec.wire.messages import VERSION, Hello, Ready, pack
 from confcodec.wire.packets import packetize
-from confcodec.wire.receipts import Report
+from confcodec.wire.receiver_report import Report
 from tests.conftest import picture
 from tests.test_channel import connect
 from tests.waiting import PATIENCE, eventually

@@ -17,22 +17,22 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from confcodec.call.child import start_child
-from confcodec.call.coder import Coder
-from confcodec.call.console import state_message
-from confcodec.call.laboratory import Laboratory, Sample
-from confcodec.call.options import CallOptions
-from confcodec.call.roles import Role
+from confcodec.call.codec_thread import Coder
+from confcodec.call.loopback.child import start_child
+from confcodec.call.options.call import CallOptions
 from confcodec.cli import main
 from confcodec.codec import registry
 from confcodec.codec.bitstream import whole_bitstream
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.codec.interface import Codec, CodecInfo
 from confcodec.codec.metrics import psnr
-from confcodec.codec.plugin import MAX_BYTES, PluginCodec
-from confcodec.codec.plugin_bitstream import MAX_PARTS, Label, pack, unpack
+from confcodec.codec.plugin.codec import MAX_BYTES, PluginCodec
+from confcodec.codec.plugin.label import MAX_PARTS, Label, pack, unpack
 from confcodec.codec.registry import codec_of, installed_codecs
 from confcodec.errors import BitstreamError, ConfcodecError
+from confcodec.rooms.roles import Role
+from confcodec.server.laboratory import Laboratory, Sample
+from confcodec.server.page_messages import state_message
 from confcodec.wire.packets import MAX_FRAME, packetize
 from tests.calls import SMALL, caller, served
 from tests.conftest import picture
@@ -536,7 +536,7 @@ def test_the_loopback_process_gets_the_same_codecs(
 ) -> None:
     started: list[str] = []
     monkeypatch.setattr(
-        "confcodec.call.child.subprocess.Popen",
+        "confcodec.call.loopback.child.subprocess.Popen",
         lambda words, **_: started.extend(words),
     )
     start_child(CallOptions(codec=ZLIB, also=("a:B", "c:D")), "null")

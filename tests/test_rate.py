@@ -7,13 +7,18 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from confcodec.wire.budget import STEPS, WHOLE, Budget, Loss, video_bytes
+from confcodec.wire.control.budget import STEPS, WHOLE, Budget, Loss, video_bytes
+from confcodec.wire.control.loss import LossMeter
+from confcodec.wire.control.rate import PACKET_OVERHEAD, QUEUE_LIMIT, RateController
 from confcodec.wire.emulator import CLEAN, Impairment, Link
 from confcodec.wire.fec import redundancy
-from confcodec.wire.loss import LossMeter
 from confcodec.wire.packets import Packet, wrap_time
-from confcodec.wire.rate import PACKET_OVERHEAD, QUEUE_LIMIT, RateController
-from confcodec.wire.receipts import ReceiptLog, Report, pack_report, unpack_report
+from confcodec.wire.receiver_report import (
+    ReceiptLog,
+    Report,
+    pack_report,
+    unpack_report,
+)
 
 FPS = 30
 SLICES = 4

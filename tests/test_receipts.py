@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from confcodec.errors import PacketError
 from confcodec.wire.packets import Packet, packetize, wrap_time
-from confcodec.wire.receipts import (
+from confcodec.wire.receiver_report import (
     LAG_UNIT,
     NO_FRAME,
     ReceiptLog,

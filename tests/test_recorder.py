@@ -7,14 +7,14 @@ import av
 import numpy as np
 import pytest
 
-from confcodec.call.coder import Decoded
+from confcodec.call.codec_thread import Decoded
+from confcodec.call.page_shots import jpeg_of
 from confcodec.call.receiver import ReceivedFrame
-from confcodec.call.recorder import MAX_WAITING, Recorder
-from confcodec.call.shots import jpeg_of
 from confcodec.codec.frame import Frame
 from confcodec.codec.interface import Codec
 from confcodec.errors import CaptureError, ConfcodecError
-from confcodec.media.bitstream_file import BitstreamReader
+from confcodec.files.bitstream_file import BitstreamReader
+from confcodec.server.recorder import MAX_WAITING, Recorder
 from tests.conftest import picture
 from tests.waiting import eventually
 
@@ -141,7 +141,7 @@ async def test_a_full_disk_ends_the_recording_and_the_reason_is_told(
         recorder.sent(Frame(PIXELS, number, number / 30), BITSTREAM)
         recorder.coded(JPEG, number / 30)
         await drained(recorder)
-    monkeypatch.setattr("confcodec.media.disk.free_bytes", lambda _path: 1000)
+    monkeypatch.setattr("confcodec.machine.disk.free_bytes", lambda _path: 1000)
     recorder.sent(Frame(PIXELS, 40, 40 / 30), BITSTREAM)
     await eventually(lambda: told)
     assert not recorder.on
@@ -174,7 +174,7 @@ async def test_a_video_that_cannot_be_written_ends_the_recording(
     recorder.start(30)
     recorder.sent(Frame(PIXELS, 0, 0.0), BITSTREAM)
     await drained(recorder)
-    monkeypatch.setattr("confcodec.media.record._even", full)
+    monkeypatch.setattr("confcodec.media.video_writer._even", full)
     recorder.coded(JPEG, 0.0)
     await eventually(lambda: recorder.trouble)
     assert not recorder.on
@@ -196,7 +196,7 @@ async def test_a_video_whose_end_cannot_be_written_says_so(
     def full(*_: object) -> None:
         raise CaptureError("no room for the index")
 
-    monkeypatch.setattr("confcodec.media.record.FileSink.close", full)
+    monkeypatch.setattr("confcodec.media.video_writer.FileSink.close", full)
     await recorder.stop()
     assert "no room for the index" in str(recorder.trouble)
     assert "about 1 s" in str(recorder.trouble)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from confcodec.call.redis_rooms import RedisRooms
-from confcodec.call.rooms import RefusedError
 from confcodec.errors import TransportError
+from confcodec.rooms.redis import RedisRooms
+from confcodec.rooms.room import RefusedError
 from tests.calls import caller, introducer
 from tests.running import confcodec
 from tests.test_rooms import Guest

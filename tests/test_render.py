@@ -9,7 +9,7 @@ import pytest
 
 from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
-from confcodec.media.render import NullSink, open_sink
+from confcodec.media.sinks import NullSink, open_sink
 
 linux = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="displays are Linux's"

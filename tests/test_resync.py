@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from confcodec.codec.bitstream import Header, pack
 from confcodec.codec.interface import Codec
-from confcodec.media import resync
-from confcodec.media.bitstream_file import (
+from confcodec.files import resync
+from confcodec.files.bitstream_file import (
     BitstreamReader,
     FileHeader,
     pack_frame,
     pack_header,
 )
-from confcodec.media.resync import is_whole
+from confcodec.files.resync import is_whole
 from tests.conftest import picture
 
 CODECS = ["rt", "jpeg", "webp", "jpeg2000", "avif"]

@@ -9,13 +9,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from confcodec.call.host import Host
-from confcodec.call.limits import REASON
-from confcodec.call.options import CallOptions
-from confcodec.call.reception import _RELAYED
-from confcodec.call.roles import LINKS, RULES, Role, check, wish_of
-from confcodec.call.server import listening, make_app
+from confcodec.call.options.call import CallOptions
 from confcodec.errors import RoleError
+from confcodec.rooms.limits import REASON
+from confcodec.rooms.reception import _RELAYED
+from confcodec.rooms.roles import LINKS, RULES, Role, check, wish_of
+from confcodec.server.host import Host
+from confcodec.server.web import listening, make_app
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[1]

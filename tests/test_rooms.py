@@ -1,6 +1,6 @@
 import pytest
 
-from confcodec.call.rooms import (
+from confcodec.rooms.room import (
     MAX_ROOMS,
     MAX_WATCHERS,
     Member,

@@ -11,16 +11,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confcodec.codec.bands import to_bands
 from confcodec.codec.bitstream import Header, unpack
 from confcodec.codec.device import choose_device
 from confcodec.codec.interface import Codec
-from confcodec.codec.latents import LatentCoder
 from confcodec.codec.metrics import psnr
 from confcodec.codec.registry import codec_of
-from confcodec.codec.rt import to_model
-from confcodec.codec.rt_codec import RtCodec, load_rt
-from confcodec.codec.weights import load_weights
+from confcodec.codec.rt.bands import to_bands
+from confcodec.codec.rt.codec import RtCodec, load_rt
+from confcodec.codec.rt.latents import LatentCoder
+from confcodec.codec.rt.networks import to_model
+from confcodec.codec.rt.weights import load_weights
 from confcodec.errors import BitstreamError, ConfcodecError
 from tests.conftest import picture, tiny_model
 
@@ -159,7 +159,7 @@ def test_training_sees_the_symbols_that_are_coded(
 
 def test_two_processes_write_the_same_bytes(tiny_weights: Path, tiny: RtCodec) -> None:
     script = (
-        "import sys; from pathlib import Path; from confcodec.codec.rt_codec import load_rt\n"
+        "import sys; from pathlib import Path; from confcodec.codec.rt.codec import load_rt\n"
         "from tests.conftest import picture, tiny_model\n"
         "codec = load_rt('cpu-fp32', weights=Path(sys.argv[1]))\n"
         "sys.stdout.buffer.write(codec.encode(picture(100, 140), 33))"

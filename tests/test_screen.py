@@ -9,9 +9,9 @@ from pathlib import Path
 import av
 import pytest
 
-from confcodec.call.coder import Decoded
+from confcodec.call.codec_thread import Decoded
+from confcodec.call.display import Screen
 from confcodec.call.receiver import ReceivedFrame
-from confcodec.call.screen import Screen
 from confcodec.errors import ConfcodecError
 from tests.conftest import picture
 from tests.running import SMALL, confcodec
@@ -39,7 +39,7 @@ async def test_a_full_disk_ends_the_file_and_not_the_call(
     await screen.open()
     running = asyncio.create_task(screen.run())
     first, room = screen.new_call(), [10**9]
-    monkeypatch.setattr("confcodec.media.disk.free_bytes", lambda _path: room[0])
+    monkeypatch.setattr("confcodec.machine.disk.free_bytes", lambda _path: room[0])
     screen.show(first, frame(0))
     await eventually((tmp_path / "call.mp4").exists)
     room[0] = 1000

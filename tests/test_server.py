@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from confcodec.call.addresses import local_base
-from confcodec.call.channel import Channel
-from confcodec.call.host import Host
-from confcodec.call.options import DEFAULT_QUALITY, CallOptions
-from confcodec.call.server import listening, make_app
+from confcodec.call.options.call import DEFAULT_QUALITY, CallOptions
 from confcodec.errors import TransportError
+from confcodec.server.addresses import local_base
+from confcodec.server.host import Host
+from confcodec.server.web import listening, make_app
+from confcodec.transport.channel import Channel
 from tests.waiting import PATIENCE, eventually
 
 

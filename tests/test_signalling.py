@@ -4,8 +4,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from confcodec.call.signalling import Link, Signalling, parse_link, read_message
 from confcodec.errors import PacketError, TransportError
+from confcodec.rooms.signalling import Link, Signalling, parse_link, read_message
 
 
 @pytest.mark.parametrize(

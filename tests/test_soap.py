@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from confcodec.lab.soap import Soap
+from confcodec.lab.training.soap import Soap
 
 
 def _minimise(make: Callable[[Tensor], torch.optim.Optimizer], steps: int) -> float:

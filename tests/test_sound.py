@@ -13,7 +13,7 @@ from confcodec.call import sound as sound_module
 from confcodec.call.receiver import ReceivedFrame
 from confcodec.codec.frame import Frame
 from confcodec.errors import CaptureError
-from confcodec.media.audio import (
+from confcodec.media.sound_devices import (
     CHUNK,
     RATE,
     Chunk,
@@ -90,7 +90,7 @@ def test_null_is_no_microphone_and_a_speaker_that_takes_anything() -> None:
 def test_a_machine_without_devices_has_no_sound_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("confcodec.media.audio._library", lambda: None)
+    monkeypatch.setattr("confcodec.media.sound_devices._library", lambda: None)
     assert open_microphone("auto") is None
     assert isinstance(open_speaker("auto"), NullSpeaker)
 

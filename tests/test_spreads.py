@@ -6,14 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confcodec.codec.cae import CaeConfig, CaeModel
-from confcodec.codec.cae_codec import BAND, CaeCodec
-from confcodec.codec.cae_weights import load_cae_weights
-from confcodec.codec.device import choose_device
-from confcodec.codec.entropy import EntropyCoder
-from confcodec.codec.likelihood import row_scale
-from confcodec.codec.scales import FIRST_CODED, ROWS
-from confcodec.codec.spreads import (
+from confcodec.codec.cae.codec import BAND, CaeCodec
+from confcodec.codec.cae.networks import CaeConfig, CaeModel
+from confcodec.codec.cae.spreads import (
     CLASSES,
     Spreads,
     differences,
@@ -23,6 +18,11 @@ from confcodec.codec.spreads import (
     sums,
     tile_features,
 )
+from confcodec.codec.cae.weights import load_cae_weights
+from confcodec.codec.device import choose_device
+from confcodec.codec.entropy import EntropyCoder
+from confcodec.codec.likelihood import row_scale
+from confcodec.codec.scales import FIRST_CODED, ROWS
 from confcodec.errors import BitstreamError
 from tests.conftest import picture, save_cae, some_spreads
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confcodec.codec.bitstream import pack, slice_count, unpack
-from confcodec.codec.cae import CaeConfig, CaeModel
+from confcodec.codec.cae.networks import CaeConfig, CaeModel
 from confcodec.codec.frame import FILE_SIDE, MAX_SIDE
 from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import psnr

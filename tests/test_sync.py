@@ -1,4 +1,4 @@
-from confcodec.wire.sync import MAX_WAIT, TOLERANCE, Sync
+from confcodec.wire.lip_sync import MAX_WAIT, TOLERANCE, Sync
 
 
 def run(sound: float, picture: float, steps: int = 400) -> Sync:

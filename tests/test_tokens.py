@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from confcodec.call.roles import Role
-from confcodec.call.rooms import CALLER, WATCHER, RefusedError
-from confcodec.call.tokens import Keys, load_secret, state_folder
+from confcodec.rooms.roles import Role
+from confcodec.rooms.room import CALLER, WATCHER, RefusedError
+from confcodec.rooms.tokens import Keys, load_secret, state_folder
 
 
 def test_a_token_says_what_its_holder_may_do() -> None:

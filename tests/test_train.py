@@ -16,19 +16,19 @@ from PIL import Image
 from confcodec.codec import device
 from confcodec.codec.device import mixed_precision
 from confcodec.codec.metrics import psnr
-from confcodec.codec.rt_codec import load_rt
+from confcodec.codec.rt.codec import load_rt
 from confcodec.errors import ConfcodecError
-from confcodec.lab import models
-from confcodec.lab.checkpoint import (
+from confcodec.lab.export.freeze import freeze
+from confcodec.lab.training import models
+from confcodec.lab.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
     shrink_checkpoint,
 )
-from confcodec.lab.data import Patches
-from confcodec.lab.freeze import freeze
-from confcodec.lab.loss import LMBDA_HIGH, LMBDA_LOW, lmbda_of
-from confcodec.lab.train_settings import TrainSettings
-from confcodec.lab.trainer import (
+from confcodec.lab.training.data import Patches
+from confcodec.lab.training.loss import LMBDA_HIGH, LMBDA_LOW, lmbda_of
+from confcodec.lab.training.settings import TrainSettings
+from confcodec.lab.training.trainer import (
     backward,
     learning_rate,
     start,

@@ -9,21 +9,21 @@ import torch.nn.functional as F
 from PIL import Image
 
 from confcodec.cli import main
-from confcodec.codec.cae import CaeConfig, CaeModel
-from confcodec.codec.cae_codec import load_cae
-from confcodec.codec.cae_weights import load_cae_weights
+from confcodec.codec.cae.codec import load_cae
+from confcodec.codec.cae.networks import CaeConfig, CaeModel
+from confcodec.codec.cae.spreads import CLASSES
+from confcodec.codec.cae.weights import load_cae_weights
 from confcodec.codec.metrics import psnr
-from confcodec.codec.spreads import CLASSES
-from confcodec.lab import models
-from confcodec.lab.card import card_text
-from confcodec.lab.data import Patches
-from confcodec.lab.freeze import freeze
-from confcodec.lab.freeze_cae import fit_classes
-from confcodec.lab.models import coefficients_at
-from confcodec.lab.train_settings import TrainSettings
-from confcodec.lab.trainer import start, train, train_step
-from confcodec.lab.warm_start import components
-from confcodec.lab.warm_start_cae import klt_warm_start_cae
+from confcodec.lab.export.card import card_text
+from confcodec.lab.export.freeze import freeze
+from confcodec.lab.export.freeze_cae import fit_classes
+from confcodec.lab.training import models
+from confcodec.lab.training.data import Patches
+from confcodec.lab.training.models import coefficients_at
+from confcodec.lab.training.settings import TrainSettings
+from confcodec.lab.training.trainer import start, train, train_step
+from confcodec.lab.training.warm_start import components
+from confcodec.lab.training.warm_start_cae import klt_warm_start_cae
 from tests.conftest import picture
 
 SETTINGS = TrainSettings(
@@ -133,7 +133,9 @@ def test_a_run_of_both_stages_leaves_weights_that_code_pictures(
     (both,) = (tmp_path / "both").glob("*.safetensors")
     assert len(load_cae_weights(both).models) == 2
     both.with_suffix(".md").write_text("of the user")
-    monkeypatch.setattr("confcodec.lab.freeze_cae.freeze_ensemble", lambda *_: both)
+    monkeypatch.setattr(
+        "confcodec.lab.export.freeze_cae.freeze_ensemble", lambda *_: both
+    )
     again = [*words, "--out", str(tmp_path / "both"), "--batches", "2"]
     assert main(again) == 1
     assert both.with_suffix(".md").read_text() == "of the user"

@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from confcodec.call.channel import Channel
-from confcodec.call.limits import CONNECTIONS, MESSAGES, Bucket
-from confcodec.call.reach import Reach, client_context, server_context
-from confcodec.call.reception import Desk, _read_note
-from confcodec.call.server import listening, make_introducer
-from confcodec.call.signalling import Link, Signalling, read_message
-from confcodec.call.tokens import Keys
+from confcodec.call.options.reach import Reach, client_context, server_context
 from confcodec.errors import PacketError, TransportError
+from confcodec.rooms.limits import CONNECTIONS, MESSAGES, Bucket
+from confcodec.rooms.reception import Desk, _read_note
+from confcodec.rooms.signalling import Link, Signalling, read_message
+from confcodec.rooms.tokens import Keys
+from confcodec.server.web import listening, make_introducer
+from confcodec.transport.channel import Channel
 from tests.calls import SMALL, Served, caller, served
 from tests.running import SMALL as SMALL_WORDS
 from tests.running import confcodec, serving

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from confcodec.codec.rt_codec import load_rt
+from confcodec.codec.rt.codec import load_rt
 from tests.make_vectors import CASES, FOLDER, digest
 
 

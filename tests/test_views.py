@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from confcodec.call import views as views_module
-from confcodec.call.shots import Shot, code_shot, original_shot
-from confcodec.call.views import MAX_AHEAD, Page, Views
+from confcodec.call.page_shots import Shot, code_shot, original_shot
 from confcodec.codec.frame import Frame
-from confcodec.wire.pictures import DECODED, ORIGINAL, Picture, pack, unpack
+from confcodec.server import page_pictures as views_module
+from confcodec.server.page_pictures import MAX_AHEAD, Page, Views
+from confcodec.wire.picture_message import DECODED, ORIGINAL, Picture, pack, unpack
 from tests.conftest import picture
 from tests.waiting import eventually
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from confcodec.codec import weights as weights_module
-from confcodec.codec.weights import find_weights, load_weights
+from confcodec.codec.rt import weights as weights_module
+from confcodec.codec.rt.weights import find_weights, load_weights
 from confcodec.errors import WeightsError
 from tests.conftest import tiny_model
 

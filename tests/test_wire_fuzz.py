@@ -12,16 +12,16 @@ from collections.abc import Callable
 
 import pytest
 
-from confcodec.call.channel import check_sdp
-from confcodec.call.reception import _read_note
 from confcodec.errors import PacketError
-from confcodec.wire import feedback
+from confcodec.rooms.reception import _read_note
+from confcodec.transport.channel import check_sdp
+from confcodec.wire import messages as feedback
+from confcodec.wire.control.loss import LossMeter
+from confcodec.wire.control.rate import RateController
 from confcodec.wire.fec import protect
-from confcodec.wire.loss import LossMeter
 from confcodec.wire.packets import pack, packetize, unpack
-from confcodec.wire.rate import RateController
 from confcodec.wire.reassembly import MAX_PENDING_BYTES, Reassembler
-from confcodec.wire.receipts import Report, pack_report, unpack_report
+from confcodec.wire.receiver_report import Report, pack_report, unpack_report
 
 COUNT = int(os.environ.get("CONFCODEC_FUZZ", "3000"))
 MEMORY = 100_000  # KiB more than before

@@ -8,10 +8,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from confcodec.call.host import Host
-from confcodec.call.options import CallOptions
-from confcodec.call.server import listening, make_app
+from confcodec.call.options.call import CallOptions
 from confcodec.codec.frame import Frame
+from confcodec.server.host import Host
+from confcodec.server.web import listening, make_app
 from tests.waiting import PATIENCE, eventually
 
 
@@ -156,7 +156,7 @@ async def test_a_recording_that_ends_by_itself_is_told_to_the_page(
 ) -> None:
     await page.ask(type="record", on=True)
     await eventually(lambda: page.frames)
-    monkeypatch.setattr("confcodec.media.disk.free_bytes", lambda _path: 1000)
+    monkeypatch.setattr("confcodec.machine.disk.free_bytes", lambda _path: 1000)
     page.host.recorder.sent(page.frames[0], b"\xff\xd8 as if a JPEG")
     state = await page.told()
     assert "nearly full" in state["trouble"]

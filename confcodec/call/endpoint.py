@@ -8,24 +8,24 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from confcodec.call.channel import Channel
-from confcodec.call.coder import Coder
-from confcodec.call.ice import Ice
-from confcodec.call.impair import ImpairedNetwork
-from confcodec.call.options import CallOptions
+from confcodec.call.codec_thread import Coder
+from confcodec.call.display import Screen
+from confcodec.call.options.call import CallOptions
 from confcodec.call.peer import Peer
 from confcodec.call.receiver import Receiver
-from confcodec.call.screen import Screen
 from confcodec.call.send_settings import SendSettings
 from confcodec.call.sender import Sender
-from confcodec.call.sharing import SharedEncoder
+from confcodec.call.shared_encoder import SharedEncoder
 from confcodec.call.sound import Sound, SoundLink, SoundTrack
 from confcodec.codec.frame import Frame
 from confcodec.codec.interface import CodecInfo
 from confcodec.codec.registry import reference_of
 from confcodec.errors import CaptureError, ConfcodecError
-from confcodec.media.capture import Source, open_source
-from confcodec.wire.feedback import VERSION, Hello, MediaState
+from confcodec.media.sources import Source, open_source
+from confcodec.transport.channel import Channel
+from confcodec.transport.emulated_network import ImpairedNetwork
+from confcodec.transport.ice import Ice
+from confcodec.wire.messages import VERSION, Hello, MediaState
 
 Opener = Callable[[str, tuple[int, int], float], Source]
 """Opens a source by its name, in a size and at a rate."""

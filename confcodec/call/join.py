@@ -11,18 +11,18 @@ from dataclasses import replace
 import aiohttp
 
 from confcodec.call.endpoint import Endpoint
-from confcodec.call.first import first
-from confcodec.call.loopback import Publisher, stdin_closed
+from confcodec.call.figures.report import Report, make_report
+from confcodec.call.figures.stats import SendStats
+from confcodec.call.loopback.publisher import Publisher, stdin_closed
 from confcodec.call.meeting import Connection, Meeting
-from confcodec.call.options import CallOptions
+from confcodec.call.options.call import CallOptions
+from confcodec.call.options.reach import client_context
 from confcodec.call.peer import Peer
-from confcodec.call.reach import client_context
-from confcodec.call.report import Report, make_report
-from confcodec.call.rooms import REMOTE, WATCHER
-from confcodec.call.signalling import Signalling, parse_link
 from confcodec.call.sound import Sound
-from confcodec.call.stats import SendStats
+from confcodec.call.waiting import first
 from confcodec.errors import TransportError
+from confcodec.rooms.room import REMOTE, WATCHER
+from confcodec.rooms.signalling import Signalling, parse_link
 
 logger = logging.getLogger(__name__)
 

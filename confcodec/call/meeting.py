@@ -5,14 +5,14 @@ import contextlib
 import logging
 from dataclasses import dataclass
 
-from confcodec.call.channel import Channel
 from confcodec.call.endpoint import Endpoint
-from confcodec.call.first import first
-from confcodec.call.ice import Ice
 from confcodec.call.peer import Peer
-from confcodec.call.rooms import WATCHER, Note, offers
-from confcodec.call.signalling import Signalling
+from confcodec.call.waiting import first
 from confcodec.errors import PacketError, TransportError
+from confcodec.rooms.room import WATCHER, Note, offers
+from confcodec.rooms.signalling import Signalling
+from confcodec.transport.channel import Channel
+from confcodec.transport.ice import Ice
 
 logger = logging.getLogger(__name__)
 

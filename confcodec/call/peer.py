@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 
 from aiortc import MediaStreamTrack
 
-from confcodec.call.channel import Channel
-from confcodec.call.coder import Coder
-from confcodec.call.lag import LagMeter
+from confcodec.call.codec_thread import Coder
+from confcodec.call.loop_lag import LagMeter
 from confcodec.call.receiver import ReceivedFrame, Receiver
 from confcodec.call.sender import Sender
 from confcodec.call.sound import SoundLink, SoundTrack
 from confcodec.errors import ConfcodecError, PacketError, TransportError
-from confcodec.wire.feedback import (
+from confcodec.transport.channel import Channel
+from confcodec.wire.messages import (
     HEARTBEAT_INTERVAL,
     SILENCE_LIMIT,
     VERSION,
@@ -31,7 +31,7 @@ from confcodec.wire.feedback import (
     pack,
     unpack,
 )
-from confcodec.wire.receipts import (
+from confcodec.wire.receiver_report import (
     REPORT_INTERVAL,
     is_report,
     pack_report,

@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from confcodec.call.coder import Coder, Decoded
-from confcodec.call.newest import NewestQueue
-from confcodec.call.stats import ReceiveStats
+from confcodec.call.codec_thread import Coder, Decoded
+from confcodec.call.figures.stats import ReceiveStats
+from confcodec.call.newest_queue import NewestQueue
 from confcodec.codec.bitstream import whole_bitstream
 from confcodec.errors import BitstreamError, ConfcodecError, PacketError
-from confcodec.wire.feedback import ClockSync
+from confcodec.wire.messages import ClockSync
 from confcodec.wire.packets import unpack, unwrap_time
 from confcodec.wire.reassembly import ArrivedFrame, Reassembler
-from confcodec.wire.receipts import ReceiptLog, Report
+from confcodec.wire.receiver_report import ReceiptLog, Report
 
 logger = logging.getLogger(__name__)
 

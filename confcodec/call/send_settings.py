@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from confcodec.call.line_options import DEFAULT_BITRATE
+from confcodec.call.options.line import DEFAULT_BITRATE
 
 MODES = ("auto", "quality", "bitrate")
 """How quality is chosen: as the network allows, up to a bitrate; fixed; by a fixed bitrate.

@@ -12,22 +12,22 @@ import math
 import time
 from collections.abc import Callable
 
-from confcodec.call.channel import Channel
-from confcodec.call.coder import Coded, Encoder
-from confcodec.call.newest import NewestQueue
-from confcodec.call.outbox import Outbox
+from confcodec.call.codec_thread import Coded, Encoder
+from confcodec.call.figures.stats import SendStats, SentFrame
+from confcodec.call.newest_queue import NewestQueue
+from confcodec.call.packet_sender import Outbox
 from confcodec.call.send_settings import FREE_RATE, SendSettings
-from confcodec.call.stats import SendStats, SentFrame
 from confcodec.codec.frame import Frame
 from confcodec.codec.quality import QUALITIES
 from confcodec.errors import ConfcodecError
 from confcodec.media.scale import can_halve
-from confcodec.wire.admission import MAX_QUEUE_AGE, Admission
-from confcodec.wire.budget import WHOLE, Budget, Loss
-from confcodec.wire.feedback import ClockSync
-from confcodec.wire.load import Load, Work, work_between
-from confcodec.wire.rate import START, RateController
-from confcodec.wire.receipts import Report
+from confcodec.transport.channel import Channel
+from confcodec.wire.control.admission import MAX_QUEUE_AGE, Admission
+from confcodec.wire.control.budget import WHOLE, Budget, Loss
+from confcodec.wire.control.load import Load, Work, work_between
+from confcodec.wire.control.rate import START, RateController
+from confcodec.wire.messages import ClockSync
+from confcodec.wire.receiver_report import Report
 
 logger = logging.getLogger(__name__)
 

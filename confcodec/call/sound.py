@@ -14,7 +14,7 @@ from aiortc import MediaStreamTrack, RTCRtpReceiver, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
 
 from confcodec.errors import CaptureError
-from confcodec.media.audio import (
+from confcodec.media.sound_devices import (
     CHUNK,
     RATE,
     Chunk,
@@ -25,7 +25,7 @@ from confcodec.media.audio import (
     open_microphone,
     open_speaker,
 )
-from confcodec.wire.sync import Sync
+from confcodec.wire.lip_sync import Sync
 
 logger = logging.getLogger(__name__)
 

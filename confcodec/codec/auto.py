@@ -5,7 +5,7 @@ import logging
 from confcodec.codec.device import choose_device
 from confcodec.codec.interface import Codec
 from confcodec.codec.registry import AUTO, installed_codecs
-from confcodec.cores import usable_cores
+from confcodec.machine.cores import usable_cores
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 
-from confcodec.cores import usable_cores
+from confcodec.machine.cores import usable_cores
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from confcodec.codec import plugin_bitstream
 from confcodec.codec.bitstream import MAGIC
+from confcodec.codec.plugin import label as plugin_bitstream
 from confcodec.errors import BitstreamError, ConfcodecError
-from confcodec.share import share_path
+from confcodec.shipped_files import share_path
 
 AUTO = "auto"
 """Stands for the learned one that keeps up on this machine."""
@@ -25,16 +25,16 @@ GROUP = "confcodec.codecs"
 """The entry points under which an installed package names its codecs."""
 
 _LOADERS = {
-    "rt": "confcodec.codec.rt_codec:load_rt",
-    "rt-s": "confcodec.codec.rt_codec:load_rt",
-    "cae": "confcodec.codec.cae_codec:load_cae",
-    "jpeg": "confcodec.codec.classic:load_classic",
-    "webp": "confcodec.codec.classic:load_classic",
-    "jpeg2000": "confcodec.codec.classic:load_classic",
-    "avif": "confcodec.codec.classic:load_classic",
+    "rt": "confcodec.codec.rt.codec:load_rt",
+    "rt-s": "confcodec.codec.rt.codec:load_rt",
+    "cae": "confcodec.codec.cae.codec:load_cae",
+    "jpeg": "confcodec.codec.classic.codec:load_classic",
+    "webp": "confcodec.codec.classic.codec:load_classic",
+    "jpeg2000": "confcodec.codec.classic.codec:load_classic",
+    "avif": "confcodec.codec.classic.codec:load_classic",
     AUTO: "confcodec.codec.auto:load_auto",
 }
-_PLUGIN_LOADER = "confcodec.codec.plugin:load_plugin"
+_PLUGIN_LOADER = "confcodec.codec.plugin.codec:load_plugin"
 
 CHOICES = tuple(_LOADERS)
 """The names that need no reference."""

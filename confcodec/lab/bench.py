@@ -9,7 +9,11 @@ import argparse
 import asyncio
 import sys
 
-from confcodec.call.options import CallOptions, add_call_arguments, add_json_argument
+from confcodec.call.options.call import (
+    CallOptions,
+    add_call_arguments,
+    add_json_argument,
+)
 from confcodec.codec.registry import CODECS
 
 DEFAULT_SECONDS = 10.0
@@ -57,8 +61,8 @@ async def measure(options: CallOptions, stop: asyncio.Event) -> dict[str, object
     Raises:
         ConfcodecError: source or codec cannot be used, or no call came about.
     """
-    from confcodec.call.serve import Server
     from confcodec.errors import TransportError
+    from confcodec.server.serve import Server
 
     server, measuring = Server(options, "127.0.0.1", 0), asyncio.Event()
     bar = asyncio.create_task(

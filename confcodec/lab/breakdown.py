@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from confcodec.call.options import CallOptions
+from confcodec.call.options.call import CallOptions
 from confcodec.codec.device import DTYPES
 from confcodec.codec.frame import Pixels
 from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import bpp, psnr
-from confcodec.codec.rt_codec import RtCodec
-from confcodec.media.capture import open_source
+from confcodec.codec.rt.codec import RtCodec
+from confcodec.media.sources import open_source
 
 FRAMES = 60
 _PEAK_SIDE = 2048

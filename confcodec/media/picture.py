@@ -11,7 +11,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from confcodec.codec.frame import FILE_SIDE, Pixels
 from confcodec.errors import CaptureError
-from confcodec.file_search import files_below
+from confcodec.machine.file_search import files_below
 
 logger = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ import cv2
 
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.errors import CaptureError
-from confcodec.media import camera_capture
-from confcodec.media.camera import Camera
-from confcodec.media.camera_devices import cameras
+from confcodec.media.cameras import opening as camera_capture
+from confcodec.media.cameras.camera import Camera
+from confcodec.media.cameras.devices import cameras
 from tests.camera import vivid
 from tests.camera.boot import PASSED
 

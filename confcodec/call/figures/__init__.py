@@ -1,0 +1,1 @@
+"""What a call did: counters, rolling figures, the report."""

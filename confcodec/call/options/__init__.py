@@ -1,0 +1,1 @@
+"""The options of the command line that `serve`, `call` and `bench` share."""

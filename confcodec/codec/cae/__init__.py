@@ -1,0 +1,1 @@
+"""`cae`, the published compressive autoencoder."""

@@ -1,0 +1,1 @@
+"""Anybody's own codec in the place of ours."""

@@ -1,0 +1,1 @@
+"""`rt`, the real-time codec, and its small sibling `rt-s`."""

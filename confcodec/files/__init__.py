@@ -1,0 +1,1 @@
+"""`encode`, `decode` and `info`: pictures and videos to bitstream files and back."""

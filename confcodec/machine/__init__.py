@@ -1,0 +1,1 @@
+"""What the machine gives: processors, files and disks, signals, text for terminals."""

@@ -1,0 +1,1 @@
+"""The demo: a person in a call, drawn for each frame."""

@@ -1,0 +1,1 @@
+"""What `serve` adds to a call: web server, pages, laboratory, recordings."""

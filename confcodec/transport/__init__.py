@@ -1,0 +1,1 @@
+"""One WebRTC connection: channels, corrections of SCTP, ICE, the emulated network. Decides nothing."""

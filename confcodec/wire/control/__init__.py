@@ -1,0 +1,1 @@
+"""What is sent, from what is reported: rate, quality, share of the frames, pacing. Pure, the clock passed in."""
