@@ -13,12 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-ROOT = Path(__file__).parents[1]
+from tests.paths import ROOT
+
 ARTIFACTS = ROOT / "test-artifacts"
 NONE = "\N{EN DASH}"
 LOOPBACK = "Calling itself through a real data channel"

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from tests.paths import ROOT
 from tests.versions import image_cuda, registry_requirements, torch_cuda
 
-ROOT = Path(__file__).parent.parent
 SUITE = "trixie"
 USUAL_MIRROR = "http://deb.debian.org/debian"
 NEEDED_DISK = 25e9

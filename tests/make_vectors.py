@@ -5,7 +5,6 @@ every call with an older release. New ones go beside them, these stay.
 """
 
 import json
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,8 +13,9 @@ from confcodec.codec.bitstream import unpack
 from confcodec.codec.rt.codec import RtCodec, load_rt
 from confcodec.codec.rt.weights import save_weights
 from tests.conftest import flat_tables, picture, tiny_model
+from tests.paths import ROOT
 
-FOLDER = Path(__file__).parent / "vectors" / "rt-v1"
+FOLDER = ROOT / "tests" / "vectors" / "rt-v1"
 CASES = ((40, 56, 0), (130, 70, 20), (150, 210, 45), (96, 128, 63))
 """Height, width and quality of each."""
 

@@ -5,7 +5,8 @@ import io
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser import ROOT, open_browser, start_server, wait_for_pictures
+from tests.browser import open_browser, start_server, wait_for_pictures
+from tests.paths import ROOT
 
 MAX_BYTES = 200_000
 

@@ -15,7 +15,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.versions import ROOT, direct, pinned
+from tests.paths import ROOT
+from tests.versions import direct, pinned
 
 EXTRAS = ("audio", "redis")
 """Of those who call; the laboratory's are measured with the versions of constraints.txt."""

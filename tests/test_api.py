@@ -10,11 +10,10 @@ import pytest
 
 import confcodec
 from confcodec import errors
-from tests.test_plugin import path
+from tests.codec.test_plugin import path
+from tests.paths import ROOT
 
 __all__ = ["path"]  # a fixture
-
-ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/api.md").read_text()
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 

@@ -7,9 +7,10 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.paths import ROOT
 from tests.ranges import EXTRAS, LOWEST, OLDEST_PYTHON, TESTS
 from tests.test_layers import imports
-from tests.versions import ROOT, direct, lowest, pinned, project
+from tests.versions import direct, lowest, pinned, project
 
 ALL = ("audio", "lab", "redis", "test")
 

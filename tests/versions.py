@@ -6,14 +6,13 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
 
 
 def project() -> dict[str, Any]:

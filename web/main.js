@@ -1,25 +1,25 @@
 // Joins the page: the connection feeds the pictures, the figures, the laboratory and the controls.
 
-import { Actions } from "./actions.js";
-import { Lately, judge } from "./badge.js";
-import { BrowserCamera } from "./browser-camera.js";
-import { Captions } from "./captions.js";
-import { ALL, FEW, Figures } from "./figures.js";
-import { Fit } from "./fit.js";
-import { NONE } from "./format.js";
-import { Giving } from "./giving.js";
-import { Impair } from "./impair.js";
-import { Invite } from "./invite.js";
-import { Shortcuts } from "./keys.js";
-import { Laboratory } from "./laboratory.js";
-import { Layout } from "./layout.js";
-import { $, fillWords, write } from "./page.js";
-import { notice, problem } from "./problem.js";
-import { roleOf, showOwn } from "./role.js";
-import { BROWSER, Setup } from "./setup.js";
-import { Stage } from "./stage.js";
-import * as text from "./text.js";
-import { View, siteUrl, viewUrl } from "./view.js";
+import { Actions } from "./call/actions.js";
+import { Lately, judge } from "./call/badge.js";
+import { BrowserCamera } from "./connection/browser-camera.js";
+import { Captions } from "./call/captions.js";
+import { ALL, FEW, Figures } from "./call/figures.js";
+import { Fit } from "./call/fit.js";
+import { NONE } from "./words/format.js";
+import { Giving } from "./connection/giving.js";
+import { Impair } from "./setup/impair.js";
+import { Invite } from "./setup/invite.js";
+import { Shortcuts } from "./shared/keys.js";
+import { Laboratory } from "./laboratory/laboratory.js";
+import { Layout } from "./call/layout.js";
+import { $, fillWords, write } from "./shared/page.js";
+import { notice, problem } from "./shared/problem.js";
+import { roleOf, showOwn } from "./setup/role.js";
+import { BROWSER, Setup } from "./setup/setup.js";
+import { Stage } from "./call/stage.js";
+import * as text from "./words/text.js";
+import { View, siteUrl, viewUrl } from "./connection/view.js";
 
 const TICK = 250; // ms between two redraws of the charts
 const STILL = 1.5; // seconds without a new picture after which the page says so

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Lately, judge } from "../../web/badge.js";
+import { Lately, judge } from "../../web/call/badge.js";
 
 const SENT = { psnr_db: 36 };
 const WELL = { fps: 30, latency: 80, loss: 0 };

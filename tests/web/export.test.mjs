@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { csv, fileName } from "../../web/export.js";
+import { csv, fileName } from "../../web/laboratory/export.js";
 
 test("figures become rows under their names, holes stay empty, digits that mean nothing go", () => {
   const text = csv(["psnr", "fps"], [[-1.25, 0], [33.123456789, null], [30, 29.5]]);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ALL, FIGURES } from "../../web/figures.js";
-import { NONE, bitrate, bytes, count, fixed, joined, milliseconds } from "../../web/format.js";
-import { FIGURE_WORDS } from "../../web/text.js";
+import { ALL, FIGURES } from "../../web/call/figures.js";
+import { NONE, bitrate, bytes, count, fixed, joined, milliseconds } from "../../web/words/format.js";
+import { FIGURE_WORDS } from "../../web/words/text.js";
 
 test("a bitrate is written in the unit that suits it", () => {
   assert.deepEqual(bitrate(0), ["0", "kbit/s"]);

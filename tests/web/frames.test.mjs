@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FrameLog } from "../../web/frames.js";
+import { FrameLog } from "../../web/laboratory/frames.js";
 
 const frame = (number, psnr = null) => [number, 1000 + number, 0.1, 28, 20.5, psnr];
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { BrowserCamera } from "../../web/browser-camera.js";
-import { Giving } from "../../web/giving.js";
-import { GIVING } from "../../web/text.js";
+import { BrowserCamera } from "../../web/connection/browser-camera.js";
+import { Giving } from "../../web/connection/giving.js";
+import { GIVING } from "../../web/words/text.js";
 
 // Let promises settle.
 const settle = () => new Promise((resolve) => setImmediate(resolve));

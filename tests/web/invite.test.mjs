@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { findings } from "../../web/findings.js";
-import { inviteLink } from "../../web/invite.js";
+import { findings } from "../../web/setup/findings.js";
+import { inviteLink } from "../../web/setup/invite.js";
 
 const INFO = { codec: "rt", device: "cpu", dtype: "bf16" };
 const STATE = { state: "loopback", source: "demo", info: INFO, fps: 30 };

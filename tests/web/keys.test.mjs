@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { KEYS, actionOf, labelOf } from "../../web/keys.js";
-import { SHORTCUTS } from "../../web/text.js";
+import { KEYS, actionOf, labelOf } from "../../web/shared/keys.js";
+import { SHORTCUTS } from "../../web/words/text.js";
 
 // An element of the page, as far as a key press looks at it: does any of these selectors match it?
 const target = (...matching) => ({ closest: (selector) => matching.some((one) => selector.includes(one)) });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Pairing } from "../../web/pairing.js";
-import { DECODED, ORIGINAL } from "../../web/wire.js";
+import { Pairing } from "../../web/wire/pairing.js";
+import { DECODED, ORIGINAL } from "../../web/wire/messages.js";
 
 const original = (number) => ({ kind: ORIGINAL, number });
 const decoded = (number) => ({ kind: DECODED, number });

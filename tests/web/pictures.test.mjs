@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { difference } from "../../web/difference.js";
-import { clampPan } from "../../web/pan.js";
+import { difference } from "../../web/laboratory/difference.js";
+import { clampPan } from "../../web/laboratory/pan.js";
 
 test("equal pixels are grey, others eight times as far from it, within black and white", () => {
   const a = [100, 100, 100, 255];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Store } from "../../web/store.js";
+import { Store } from "../../web/laboratory/store.js";
 
 test("a table holds the asked columns, with times relative to now", () => {
   const store = new Store(["a", "b"], 60);

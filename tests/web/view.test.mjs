@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { View, siteUrl, viewUrl } from "../../web/view.js";
+import { View, siteUrl, viewUrl } from "../../web/connection/view.js";
 
 // A network path made by hand: sockets that the test opens, feeds and closes.
 class Socket {

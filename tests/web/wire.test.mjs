@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { DECODED, ORIGINAL, WireError, parseComparison, parseMessage, parsePicture, unpackPacket } from "../../web/wire.js";
+import { DECODED, ORIGINAL, WireError, parseComparison, parseMessage, parsePicture, unpackPacket } from "../../web/wire/messages.js";
 
 const vectors = JSON.parse(readFileSync(new URL("../vectors/packets.json", import.meta.url)));
 const buffer = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16)).buffer;

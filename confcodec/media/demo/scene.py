@@ -18,7 +18,7 @@ from confcodec.codec.frame import Pixels, check_size
 from confcodec.media.demo.face import Face
 from confcodec.media.demo.pose import Pose
 
-_FOLDER = Path(__file__).parent / "scene"
+_FOLDER = Path(__file__).parent / "photographs"
 _PHOTO = 512
 _HEAD = (222.0, 165.0)
 """What the head turns about."""
