@@ -19,9 +19,9 @@ from confcodec.call.endpoint import Endpoint
 from confcodec.call.figures.report import Report, make_report
 from confcodec.call.figures.stats import ReceiveStats
 from confcodec.call.loopback.child import start_child
+from confcodec.call.loopback.page_shots import decoded_shot, original_shot
 from confcodec.call.loopback.publisher import ChildFigures, child
 from confcodec.call.options.call import CallOptions
-from confcodec.call.page_shots import decoded_shot, original_shot
 from confcodec.call.peer import Peer, outcome
 from confcodec.call.receiver import ReceivedFrame
 from confcodec.call.waiting import first

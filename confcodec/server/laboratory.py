@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from confcodec.call.codec_thread import Coded, Coder
-from confcodec.call.page_shots import jpeg_of
+from confcodec.call.loopback.page_shots import jpeg_of
 from confcodec.codec.equal_bytes import IDENTICAL_PSNR, formats, render
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.codec.metrics import psnr

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
+from confcodec.call.loopback.page_shots import Shot, code_shot, original_shot
 from confcodec.call.newest_queue import NewestQueue
-from confcodec.call.page_shots import Shot, code_shot, original_shot
 from confcodec.codec.frame import Frame
 from confcodec.rooms.roles import Role
 from confcodec.wire.picture_message import DECODED, ORIGINAL

@@ -17,8 +17,8 @@ from contextlib import asynccontextmanager
 from aiohttp import WSMsgType, web
 
 from confcodec import __version__
+from confcodec.call.loopback.page_shots import Shot
 from confcodec.call.loopback.publisher import STATS_INTERVAL
-from confcodec.call.page_shots import Shot
 from confcodec.call.waiting import first
 from confcodec.errors import PacketError, TransportError
 from confcodec.rooms.entrance import add_headers, let_in

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from confcodec.call.page_shots import Shot, code_shot, original_shot
+from confcodec.call.loopback.page_shots import Shot, code_shot, original_shot
 from confcodec.codec.frame import Frame
 from confcodec.server import page_pictures as views_module
 from confcodec.server.page_pictures import MAX_AHEAD, Page, Views

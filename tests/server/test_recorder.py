@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from confcodec.call.codec_thread import Decoded
-from confcodec.call.page_shots import jpeg_of
+from confcodec.call.loopback.page_shots import jpeg_of
 from confcodec.call.receiver import ReceivedFrame
 from confcodec.codec.frame import Frame
 from confcodec.codec.interface import Codec

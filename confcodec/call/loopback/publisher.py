@@ -24,8 +24,8 @@ from itertools import count
 import aiohttp
 
 from confcodec.call.loopback.child import end_child
+from confcodec.call.loopback.page_shots import code_shot, decoded_shot
 from confcodec.call.newest_queue import NewestQueue
-from confcodec.call.page_shots import code_shot, decoded_shot
 from confcodec.call.peer import Peer
 from confcodec.call.receiver import ReceivedFrame
 from confcodec.errors import PacketError
