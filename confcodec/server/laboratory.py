@@ -26,9 +26,9 @@ from confcodec.codec.equal_bytes import IDENTICAL_PSNR, formats, render
 from confcodec.codec.frame import Frame, Pixels
 from confcodec.codec.metrics import psnr
 from confcodec.errors import ConfcodecError, PacketError, RoleError
+from confcodec.machine.thread_priority import give_way
 from confcodec.rooms.roles import Role, check
 from confcodec.rooms.signalling import read_message
-from confcodec.server.thread_priority import give_way
 from confcodec.wire.comparison_message import Exhibit, pack_comparison
 
 INTERVAL = 0.6
