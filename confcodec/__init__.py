@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         CaptureError,
         ConfcodecError,
         PacketError,
+        RoleError,
         TransportError,
         WeightsError,
     )
@@ -31,6 +32,7 @@ __all__ = [
     "ConfcodecError",
     "Frame",
     "PacketError",
+    "RoleError",
     "TransportError",
     "WeightsError",
     "__version__",

@@ -41,6 +41,12 @@ def test_the_codec_class_comes_without_torch() -> None:
     assert "torch" not in there
 
 
+def test_the_loopback_process_is_started_before_anything_heavy_is_imported() -> None:
+    there = modules_after("import confcodec.cli, confcodec.call.loopback.child")
+    assert "confcodec.call.options.call" in there
+    assert not there & {"torch", "numpy", "aiortc", "PIL", "cv2"}
+
+
 def test_every_public_name_is_there_and_all_errors_are_among_them() -> None:
     for name in confcodec.__all__:
         assert getattr(confcodec, name) is not None

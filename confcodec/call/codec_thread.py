@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from confcodec.codec.frame import Pixels, check_size
+from confcodec.codec.frame import Pixels
 from confcodec.codec.interface import Codec, CodecInfo
 from confcodec.codec.metrics import psnr
 from confcodec.codec.registry import (
@@ -22,6 +22,7 @@ from confcodec.codec.registry import (
     is_reference,
     learn,
 )
+from confcodec.codec.size import check_size
 from confcodec.errors import BitstreamError, ConfcodecError
 from confcodec.media.scale import double, halve
 

@@ -27,9 +27,9 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from confcodec.codec.frame import MAX_SIDE, check_size
 from confcodec.codec.plugin import label as plugin_bitstream
 from confcodec.codec.quality import QUALITIES
+from confcodec.codec.size import MAX_SIDE, check_size
 from confcodec.errors import BitstreamError
 
 MAGIC = b"\xcc"

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from confcodec.codec.frame import MAX_SIDE, Pixels
+from confcodec.codec.frame import Pixels
 from confcodec.codec.registry import AUTO, give, loader_of
+from confcodec.codec.size import MAX_SIDE
 from confcodec.errors import BitstreamError
 
 

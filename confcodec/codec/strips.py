@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from confcodec.codec.bitstream import SLICE_HEIGHT, slice_count
-from confcodec.codec.frame import MAX_SIDE
+from confcodec.codec.size import MAX_SIDE
 
 _MARGIN = 1
 """Slices; two blocks of `rt` on each scale reach 48 rows, the nets of `cae` 38."""

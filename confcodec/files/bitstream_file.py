@@ -35,7 +35,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
-from confcodec.codec.frame import FILE_SIDE, check_size
+from confcodec.codec.size import FILE_SIDE, check_size
 from confcodec.errors import BitstreamError, CaptureError
 from confcodec.files.resync import HEAD, LENGTH_LIMIT, Finder, is_whole
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from confcodec.codec.bitstream import MAGIC, unpack
-from confcodec.codec.frame import FILE_SIDE
 from confcodec.codec.registry import codec_of
+from confcodec.codec.size import FILE_SIDE
 from confcodec.errors import BitstreamError, ConfcodecError
 from confcodec.files.bitstream_file import SUFFIX, BitstreamReader, FileHeader
 from confcodec.files.paths import check_input, expand

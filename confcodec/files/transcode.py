@@ -15,10 +15,11 @@ from PIL import Image
 from rich.markup import escape
 
 from confcodec.codec.bitstream import MAGIC
-from confcodec.codec.frame import FILE_SIDE, Pixels, check_size
+from confcodec.codec.frame import Pixels
 from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import psnr
 from confcodec.codec.registry import codec_of
+from confcodec.codec.size import FILE_SIDE, check_size
 from confcodec.errors import BitstreamError, CaptureError, ConfcodecError
 from confcodec.files.batch import (
     batch_targets,

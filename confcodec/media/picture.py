@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from confcodec.codec.frame import FILE_SIDE, Pixels
+from confcodec.codec.frame import Pixels
+from confcodec.codec.size import FILE_SIDE
 from confcodec.errors import CaptureError
 from confcodec.machine.file_search import files_below
 

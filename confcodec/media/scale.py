@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from confcodec.codec.frame import MIN_SIDE, Pixels
+from confcodec.codec.frame import Pixels
+from confcodec.codec.size import MIN_SIDE
 
 _LOSS = 0.26
 """The most of a picture that may be cut off to fill another shape. Between 4:3 and 16:9 a quarter

@@ -3,7 +3,8 @@
 import logging
 from typing import Protocol
 
-from confcodec.codec.frame import Frame, check_size
+from confcodec.codec.frame import Frame
+from confcodec.codec.size import check_size
 from confcodec.errors import CaptureError
 from confcodec.media.cameras.camera import Camera
 from confcodec.media.cameras.devices import cameras

@@ -14,7 +14,8 @@ import av.video.stream
 import cv2
 import numpy as np
 
-from confcodec.codec.frame import FILE_SIDE, Pixels
+from confcodec.codec.frame import Pixels
+from confcodec.codec.size import FILE_SIDE
 from confcodec.errors import CaptureError
 from confcodec.machine.cores import usable_cores
 from confcodec.media.animation import ANIMATED, Animation, is_animated

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from confcodec.codec.frame import check_size
+from confcodec.codec.size import check_size
 from confcodec.errors import ConfcodecError
 from confcodec.media.cameras.camera import Camera
 from confcodec.media.sources import open_source

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from confcodec.codec.bitstream import pack, slice_count, unpack
 from confcodec.codec.cae.networks import CaeConfig, CaeModel
-from confcodec.codec.frame import FILE_SIDE, MAX_SIDE
 from confcodec.codec.interface import Codec
 from confcodec.codec.metrics import psnr
+from confcodec.codec.size import FILE_SIDE, MAX_SIDE
 from confcodec.codec.strips import strips
 from confcodec.errors import BitstreamError
 from tests.conftest import picture, save_cae

@@ -19,9 +19,9 @@ from confcodec.call.options.reach import (
     add_reach_arguments,
     reach_options,
 )
-from confcodec.codec.frame import check_size
 from confcodec.codec.quality import QUALITIES
 from confcodec.codec.registry import AUTO, CODECS
+from confcodec.codec.size import check_size
 from confcodec.machine.cores import usable_cores
 from confcodec.wire.emulator import Impairment
 

@@ -30,10 +30,11 @@ from confcodec.codec.cae.spreads import CLASSES, quantise, spread_rows, sums
 from confcodec.codec.cae.weights import CaeWeights, load_cae_weights
 from confcodec.codec.device import Device, choose_device, keep_memory, use_threads
 from confcodec.codec.entropy import EntropyCoder, SliceDecoder
-from confcodec.codec.frame import MAX_SIDE, Pixels, check_pixels
+from confcodec.codec.frame import Pixels, check_pixels
 from confcodec.codec.interface import Codec, CodecInfo
 from confcodec.codec.quality import QUALITIES, check_quality
 from confcodec.codec.rt.weights import find_weights
+from confcodec.codec.size import MAX_SIDE
 from confcodec.codec.strips import strips
 from confcodec.errors import BitstreamError
 

@@ -10,14 +10,11 @@ import PIL
 from PIL import Image, ImageFile
 
 from confcodec.codec.classic.headers import check_avif, check_jpeg2000
-from confcodec.codec.frame import (
-    Pixels,
-    check_pixels,
-    check_size,
-)
+from confcodec.codec.frame import Pixels, check_pixels
 from confcodec.codec.interface import Codec, CodecInfo
 from confcodec.codec.quality import QUALITIES, check_quality
 from confcodec.codec.registry import codec_of
+from confcodec.codec.size import check_size
 from confcodec.errors import BitstreamError, ConfcodecError
 
 _PILLOW_FORMATS = {"jpeg": "JPEG", "webp": "WEBP"}

@@ -8,7 +8,7 @@ second header anywhere that could say something else.
 import struct
 from typing import NoReturn
 
-from confcodec.codec.frame import MAX_SIDE, check_size
+from confcodec.codec.size import MAX_SIDE, check_size
 from confcodec.errors import BitstreamError
 
 # Markers and segments: ISO/IEC 15444-1, annex A.

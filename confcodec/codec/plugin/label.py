@@ -22,7 +22,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from confcodec.codec.frame import check_size
+from confcodec.codec.size import check_size
 from confcodec.errors import BitstreamError
 
 MAGIC = b"\xcb"

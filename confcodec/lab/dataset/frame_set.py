@@ -24,7 +24,8 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from confcodec.codec.frame import MIN_SIDE, Pixels
+from confcodec.codec.frame import Pixels
+from confcodec.codec.size import MIN_SIDE
 from confcodec.errors import CaptureError, ConfcodecError
 from confcodec.machine.file_search import files_below
 from confcodec.media.video_reader import VIDEOS, played_once, upright

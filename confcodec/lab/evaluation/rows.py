@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from confcodec.codec.classic.codec import VARIANTS, load_classic
-from confcodec.codec.frame import Pixels, check_size
+from confcodec.codec.frame import Pixels
 from confcodec.codec.interface import Codec, CodecInfo
 from confcodec.codec.metrics import bpp, ms_ssim, psnr
 from confcodec.codec.registry import give, is_known
+from confcodec.codec.size import check_size
 from confcodec.errors import ConfcodecError
 from confcodec.media.picture import read_picture
 

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from confcodec.codec.frame import Pixels, check_size
+from confcodec.codec.frame import Pixels
+from confcodec.codec.size import check_size
 from confcodec.media.demo.face import Face
 from confcodec.media.demo.pose import Pose
 
