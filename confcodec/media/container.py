@@ -38,6 +38,15 @@ def open_media(
         raise
 
 
+def open_device(node: str, format: str) -> InputContainer:
+    """Open a device, such as a camera, as FFmpeg's input `format`.
+
+    Raises:
+        av.error.FFmpegError, OSError, ValueError: none there, or this build has no such input.
+    """
+    return av.open(node, format=format)
+
+
 def create_media(
     file: str | Path | IO[bytes],
     *,

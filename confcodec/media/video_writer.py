@@ -24,7 +24,7 @@ from av.video.stream import VideoStream
 from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
 from confcodec.machine.disk import RESERVE, ROOM_TO_START, check_room, keep_whole
-from confcodec.media.container import create_media
+from confcodec.media.container import create_media, open_media
 from confcodec.media.scale import fit
 
 logger = logging.getLogger(__name__)
@@ -282,7 +282,7 @@ def _muxing(path: Path) -> dict[str, str]:
 def _holds_a_picture(path: Path) -> bool:
     with (
         contextlib.suppress(OSError, av.error.FFmpegError),
-        av.open(str(path)) as container,
+        open_media(path) as container,
     ):
         videos = container.streams.video
         return any(packet.size for packet in container.demux(*videos[:1]) if videos)

@@ -21,7 +21,7 @@ from tests.conftest import TINY, flat_tables, picture
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where weights are looked for, with `rt` alone."""
-    for module in ("registry", "weights"):
+    for module in ("registry", "rt.weights"):
         name = f"confcodec.codec.{module}.share_path"
         monkeypatch.setattr(name, lambda _: tmp_path)
     install("rt", tmp_path)

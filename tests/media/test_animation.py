@@ -118,5 +118,5 @@ def test_what_a_source_takes_encode_takes(tmp_path: Path) -> None:
         open_file(str(tmp_path / name), (64, 48), 30, MadeUpTimer()).close()
         out, report = tmp_path / f"{name}.ccb", tmp_path / "report.json"
         words = ["encode", str(tmp_path / name), "-o", str(out), "--codec", "jpeg"]
-        assert main([*words, "--json", str(report)]) == 0
+        assert main([*words, "--json", str(report), "--force"]) == 0
         assert json.loads(report.read_text())["frames"] == count

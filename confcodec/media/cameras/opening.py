@@ -17,6 +17,7 @@ from av.container import InputContainer
 from confcodec.codec.frame import Pixels
 from confcodec.errors import CaptureError
 from confcodec.media.cameras.devices import is_node, not_allowed
+from confcodec.media.container import open_device
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ def _open_with_opencv(
 def _open_with_ffmpeg(node: str) -> Capture:
     try:
         # In the size that it has: asked for another, FFmpeg shows a driver's own size skewed.
-        container = av.open(node, format="v4l2")
+        container = open_device(node, "v4l2")
     except (OSError, ValueError) as error:
         number = getattr(error, "errno", None)
         raise CaptureError(_reason(node, number, str(error))) from error
