@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LAB = {"data": "frames", "train": "train", "eval": "evaluate", "export": "export"}
+LAB = {
+    "data": "dataset.frames",
+    "train": "training.train",
+    "eval": "evaluation.evaluate",
+    "export": "export.export",
+}
 """Verbs that are modules of `lab`."""
 
 
