@@ -139,7 +139,7 @@ def _run(job: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
 
         def ask_to_stop() -> None:
             stop.set()
-            # The second signal ends it the hard way.
+            # The second signal ends it at once.
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 

@@ -1,1 +1,1 @@
-"""The live call: peer connection, signalling, sender, receiver, server. The only asyncio code."""
+"""One live call: peer, sender, receiver, codec threads, sound."""

@@ -1,4 +1,4 @@
-"""How late this process is: what a busy machine makes packets wait, which is no queue."""
+"""How late the event loop runs: packets wait for it, too, which must not be taken for a queue."""
 
 import asyncio
 import time

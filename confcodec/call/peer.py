@@ -281,7 +281,7 @@ class Peer:
 
 
 async def outcome(task: asyncio.Task[str]) -> str:
-    """Why a peer ended; its troubles are its own and end nothing else."""
+    """Why a peer ended; its errors are logged and end nothing else."""
     try:
         return await task
     except TransportError as error:

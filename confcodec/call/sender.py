@@ -1,7 +1,7 @@
 """The first half of a frame's way: capture -> encode -> packetize => channel.
 
-Every queue holds a few frames at most and the newest wins; every frame that goes
-no further is counted with its reason. The encoder runs in a thread of its own,
+Every queue holds a few frames at most and the newest wins; every frame that is
+dropped is counted with its reason. The encoder runs in a thread of its own,
 everything else here on the event loop. The other half is `receiver`.
 """
 
@@ -72,7 +72,7 @@ class Sender:
         self._settled.set()
 
     def offer(self, frame: Frame) -> None:
-        """Take a captured frame; before the peer is ready it is none of ours."""
+        """Take a captured frame; before the peer is ready it is ignored and not counted."""
         if self._stopped or not self.ready.is_set():
             return
         now, stats = time.monotonic(), self.stats

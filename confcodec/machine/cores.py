@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 def usable_cores(system: Path = Path("/")) -> int:
     """Processors that this process may use at the same time; at least 1.
 
-    A quota that is no whole number is rounded down: a thread more than is paid for stands still
-    for the rest of each period, and those that wait for it with it.
+    A quota that is no whole number is rounded down: a thread beyond it is stopped for the rest
+    of each period, and the threads that wait for it wait as long.
 
     Args:
         system: root of the file system that tells the cgroups' quotas.

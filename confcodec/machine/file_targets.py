@@ -188,12 +188,12 @@ def _move(part: Path, place: Path, force: bool) -> None:
         os.link(part, place)
     except FileExistsError as error:
         raise CaptureError(
-            f"{place} has come to exist meanwhile and was kept"
+            f"{place} was made by another program meanwhile and was kept"
         ) from error
     except OSError:  # a file system without links
         if _exists(place):
             raise CaptureError(
-                f"{place} has come to exist meanwhile and was kept"
+                f"{place} was made by another program meanwhile and was kept"
             ) from None
         part.rename(place)
 

@@ -108,10 +108,10 @@ def open_sink(spec: str, size: tuple[int, int], fps: float) -> Sink:
 
 
 def check_file(spec: str) -> None:
-    """Nothing, if a video file of that name can be written as far as can be seen.
+    """Check, as far as possible, that a video file of that name can be written.
 
     Raises:
-        CaptureError: its name ends in none of ours, or its folder is none or takes no files.
+        CaptureError: its name has no known ending, or its folder is missing or not writable.
     """
     check_name(spec)
     path = Path(spec)

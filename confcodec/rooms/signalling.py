@@ -9,7 +9,7 @@
 
 Codes: bad-token, bad-room, bad-message, not-allowed, room-full, too-many, nobody, unavailable. The connection stays
 for the whole call and comes back by itself, at another address if there are several; a call
-does not need it once it is under way. See rooms for who offers.
+does not need it once it is under way. See room for who offers.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 WebSocket /laboratory, open while a page shows its laboratory:
 
     server -> page  {"type": "codecs", "codecs": [...], "codecs_wanted": [...]} at first
-                    comparison messages, see wire/comparison; {"type": "note", "message": ...}
+                    comparison messages, see wire/comparison_message; {"type": "note", "message": ...}
     page -> server  {"type": "codecs", "codecs": [...]}: what to compare with
                     {"type": "next"}: the page has shown what it got
 

@@ -141,7 +141,7 @@ class Server:
 
 
 def tell_links(ways: Ways, room: HostRoom) -> None:
-    """Say how others come in; whoever keeps the host's link to itself stays its only master."""
+    """Log the links for guests and watchers, but not the host's, which controls everything."""
     for base in ways.inviting:
         logger.info("to invite: %s/r/%s#%s", base, room.name, room.guest_token)
     base = ways.inviting[0]

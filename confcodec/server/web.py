@@ -1,7 +1,7 @@
 """The web server of `serve`: page, signalling, views, health.
 
 GET /, /r/ROOM    the page            GET /signal   WebSocket, see signalling
-GET /healthz      for containers      GET /view     WebSocket, see console
+GET /healthz      for containers      GET /view     WebSocket, see page_messages
 GET /why          see entrance        GET /publish  WebSocket of the loopback child
 
 Who may ask for which of them stands in roles.

@@ -5,8 +5,8 @@ Stock aiortc collapses under loss: at 2 % and 40 ms it falls from 5 to 1.9 Mbit/
 decides itself how much it sends; and every SACK provokes a FORWARD-TSN and the reverse.
 
 - The congestion window never falls below what the sender means to have on the way:
-  rate / 8 x (shortest round trip + 50 ms). Slower lines are the business of whoever
-  chooses the rate.
+  rate / 8 x (shortest round trip + 50 ms). Lines slower than that are left to
+  the rate control.
 - The same FORWARD-TSN is sent at most once a round trip (RFC 3758, section 3.5).
 - It passes packets that arrived between given-up ones, too. Else each round trip makes up
   for one gap only; at 20 % loss there are more, the queue of sent packets grows, and the
@@ -82,7 +82,7 @@ class _CorrectedSctp(RTCSctpTransport):
 
 
 def correct_sctp(transport: RTCSctpTransport, rate: Callable[[], float]) -> bool:
-    """Apply both corrections to one connection; returns whether that was possible.
+    """Apply the corrections to one connection; returns whether that was possible.
 
     Args:
         transport: of a connection that has one.

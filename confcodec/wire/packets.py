@@ -68,7 +68,7 @@ class Packet:
 
     @property
     def is_parity(self) -> bool:
-        """It carries no bytes of a slice, but what can restore some."""
+        """It carries parity, not bytes of a slice."""
         return self.index >= self.k
 
 

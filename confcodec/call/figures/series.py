@@ -63,14 +63,14 @@ class Series:
 
 
 class Drops:
-    """Frames that went no further, by reason; nothing is dropped uncounted."""
+    """How many frames were dropped, by reason."""
 
     def __init__(self) -> None:
         self.by_reason: Counter[str] = Counter()
         self.after_first_second = 0
         """Those later than a second after the first frame."""
         self.started: float | None = None
-        """When the first frame came; set by whoever owns the counter."""
+        """When the first frame came; set by the owner of the counter."""
 
     def add(self, reason: str, now: float, count: int = 1) -> None:
         """Count frames dropped for `reason`."""

@@ -3,7 +3,7 @@
 In a process of its own its decoder does not steal the sender's interpreter. The child is
 `confcodec call - --receive-only`, see child. Beside the call it keeps a WebSocket:
 
-    child -> server   picture messages of decoded frames (binary, see wire/pictures)
+    child -> server   picture messages of decoded frames (binary, see wire/picture_message)
                       {"type": "stats", "received": {...}} four times a second
                       {"type": "so far", "received": {...}}, what the summary would be, every second
                       {"type": "summary", "received": {...}} when asked to stop

@@ -92,7 +92,7 @@ def load_cae_weights(path: Path) -> CaeWeights:
                 _spreads(_part(tensors, f"{i}.spreads."), tables[-1], config)
             )
         if not models or not 0 < low <= high:
-            raise ValueError("no net, or no sense in its lambda")
+            raise ValueError("no network, or lambda out of range")
         name = path.name.removesuffix(".safetensors")
         return CaeWeights(name, model_hash, models, tables, spreads, (low, high))
 

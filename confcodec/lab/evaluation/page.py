@@ -24,7 +24,7 @@ SPAN = (0.1, 1.5)
 
 _PAGE = """# Results
 
-Written by `confcodec eval --page`; edit `confcodec/lab/page.py`, not this page.
+Written by `confcodec eval --page`; edit `confcodec/lab/evaluation/page.py`, not this page.
 
     {command}
 

@@ -260,7 +260,7 @@ def update(settings: TrainSettings, state: TrainState) -> None:
         part["lr"] = learning_rate(settings, state.step) * part.get("lr_factor", 1.0)
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip)
     state.step += 1
-    # One batch in thousands throws the training off for good; it is left out.
+    # One batch in thousands makes training diverge; it is left out.
     if state.norm and not norm < _WILD * state.norm:
         return
     usual = state.norm or float(norm)

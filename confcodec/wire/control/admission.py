@@ -1,4 +1,4 @@
-"""Whether a frame had better not be coded now: the machines, the budget or the way are full.
+"""Whether to skip a frame because the machines, the budget or the network are full.
 
 A receiver settles each frame in order, decoded or given up, and its reports say which came
 last. What is not settled is on its way, waits for a lost packet, or waits for the decoder.

@@ -52,7 +52,7 @@ class LossMeter:
         return len(self._lost)
 
     def forget(self, packets: int = WINDOW) -> None:
-        """Leave the newest so many out of account."""
+        """Do not count the newest so many packets."""
         for _ in range(min(packets, len(self._lost))):
             self._lost.pop()
 

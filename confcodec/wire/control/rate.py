@@ -79,7 +79,7 @@ class RateController:
 
     @property
     def congested(self) -> bool:
-        """Whether a queue has been too long and is emptying: what is lost then, it has lost."""
+        """Whether a queue was too long and is emptying: packets lost meanwhile were lost by it."""
         return self._queue_before > QUEUE_LIMIT
 
     def sent(self, message_bytes: int, now: float) -> None:
@@ -182,7 +182,7 @@ class RateController:
 
 
 class _Delays:
-    """Tells the queue from the way: least delay of late against least of the last seconds."""
+    """Estimates the queueing delay: the least recent delay minus the least of the last seconds."""
 
     def __init__(self) -> None:
         self._first: int | None = None
