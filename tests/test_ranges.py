@@ -8,7 +8,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.paths import ROOT
-from tests.ranges import EXTRAS, LOWEST, OLDEST_PYTHON, TESTS
+from tests.ranges import EXTRAS, LOWEST, OLDEST_PYTHON, TESTS, path_of
 from tests.test_layers import imports
 from tests.versions import direct, lowest, pinned, project
 
@@ -35,7 +35,7 @@ def test_every_range_has_a_lower_end() -> None:
 
 @pytest.mark.parametrize("name", TESTS)
 def test_the_tests_that_are_run_at_both_ends_exist(name: str) -> None:
-    assert (ROOT / "tests" / f"test_{name}.py").exists()
+    assert path_of(name).exists()
 
 
 def test_every_library_that_is_imported_is_asked_for_by_name() -> None:
@@ -43,5 +43,5 @@ def test_every_library_that_is_imported_is_asked_for_by_name() -> None:
     names = {name.partition(".")[0] for path in sources for name in imports(path)}
     asked = {canonicalize_name(r.name) for r in direct("audio", "lab", "redis")}
     owners = packages_distributions()
-    for name in names - sys.stdlib_module_names - {"confcodec"}:
+    for name in names - sys.stdlib_module_names - {"confcodec", "_typeshed"}:
         assert asked & {canonicalize_name(owner) for owner in owners[name]}, name

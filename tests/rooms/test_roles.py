@@ -186,8 +186,8 @@ async def _state(site: Site, role: Role) -> dict[str, Any]:
 
 def test_every_message_that_the_server_understands_is_in_the_table() -> None:
     understood = set()
-    for name in ("console.py", "wishes.py"):
-        understood |= set(_matched(ROOT / "confcodec" / "call" / name))
+    for name in ("page_messages.py", "page_wishes.py"):
+        understood |= set(_matched(ROOT / "confcodec" / "server" / name))
     assert len(understood) > 12
     assert understood == {a.removeprefix("/view ") for a in KINDS if "/view " in a}
     assert set(_RELAYED) == {
@@ -233,7 +233,7 @@ async def test_every_route_is_in_the_table_and_the_table_has_no_other(
 
 
 def test_what_the_loopback_child_says_is_in_the_table() -> None:
-    source = (ROOT / "confcodec" / "call" / "loopback.py").read_text()
+    source = (ROOT / "confcodec" / "call" / "loopback" / "publisher.py").read_text()
     kinds = set(re.findall(r'send_json\({"type": "(\w+)"', source))
     assert kinds == {"stats", "summary"}
     assert {f"/publish {kind}" for kind in kinds} <= set(RULES)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -152,7 +153,9 @@ async def page(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, givers: list[Giver]
 ) -> AsyncIterator[Page]:
     monkeypatch.chdir(tmp_path)
-    host = Host(CallOptions(source="demo", codec="jpeg", size=(160, 120)))
+    (tmp_path / "none.mp4").write_bytes(b"no video")
+    options = CallOptions(source="demo", codec="jpeg", size=(160, 120))
+    host = Host(replace(options, media=(tmp_path,)))
     await host.endpoint.start()
     capturing = asyncio.create_task(host.endpoint.run())
     await host.endpoint.loaded.wait()
