@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from confcodec.call.codec_thread import Coder
 from confcodec.call.display import Screen
+from confcodec.call.loop_lag import LagMeter
 from confcodec.call.options.call import CallOptions
 from confcodec.call.peer import Peer
 from confcodec.call.receiver import Receiver
@@ -63,6 +64,8 @@ class Endpoint:
         self.decoder = Coder("decode", options.device, threads)
         self._encoder = Coder("encode", options.device, threads)
         self._shared = SharedEncoder(self._encoder)
+        self.lag = LagMeter()
+        """One for all peers: they share the event loop that it measures."""
         self.sound = Sound(options.audio, options.speaker, muted=options.muted)
         self.network = ImpairedNetwork(phases=options.net)
         self._capture_pool = ThreadPoolExecutor(1, thread_name_prefix="capture")
@@ -112,7 +115,7 @@ class Endpoint:
         if self.source:
             sender = Sender(channel, self._shared.share(), self.settings)
         peer = Peer(channel, self._hello, sender, receiver, self.decoder)
-        peer.tells = self.media
+        peer.tells, peer.lag = self.media, self.lag
         if channel.hears:
             track = channel.sound if isinstance(channel.sound, SoundTrack) else None
             peer.sound = SoundLink(self.sound, track)
@@ -165,13 +168,14 @@ class Endpoint:
         await self._encoder.load(self.settings.codec, size)
 
     async def run(self) -> None:
-        """Load the codec, capture and show until cancelled.
+        """Load the codec, capture, show and measure until cancelled.
 
         Raises:
             ConfcodecError: the codec cannot be used here, or source or sink failed for good.
         """
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self.lag.run())
                 group.create_task(self._load())
                 group.create_task(self.screen.run())
                 group.create_task(self.network.run())

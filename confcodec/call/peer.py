@@ -73,7 +73,8 @@ class Peer:
         """Set while messages can be exchanged."""
         self.lost = asyncio.Event()
         """Set once the other side is gone without a goodbye."""
-        self._lag = LagMeter()
+        self.lag = LagMeter()
+        """Of this event loop, which whoever made the peer runs."""
         self._channel = channel
         self._hello = hello
         self._decoder = decoder
@@ -124,7 +125,6 @@ class Peer:
 
     async def _serve(self) -> str:
         jobs = [
-            self._lag.run(),
             self._greet(),
             self._heartbeat(),
             self._reports(),
@@ -198,7 +198,7 @@ class Peer:
                     await self.receiver.settled.wait()
             if self.receiver.stats.drops.started is not None:
                 # Not on the reliable channel: one lost there would hold up the others.
-                report = self.receiver.report(self._lag.recent())
+                report = self.receiver.report(self.lag.recent())
                 self._channel.send_media([pack_report(report)])
 
     async def _watch(self) -> None:
@@ -212,7 +212,7 @@ class Peer:
             self.receiver.message(message)
         elif self.sender:
             try:
-                self.sender.report(unpack_report(message), self._lag.recent())
+                self.sender.report(unpack_report(message), self.lag.recent())
             except PacketError as error:
                 self.malformed += 1
                 logger.debug("report dropped: %s", error)

@@ -41,6 +41,17 @@ def lab(page: Page) -> Page:
     return page
 
 
+BOXES = """() => Object.fromEntries([".plan", ".side", "#stage", ".chart-grid", ".chart-grid > :last-child"].map((name) => {
+    const { top, right, bottom } = document.querySelector(name).getBoundingClientRect();
+    return [name, { top, right, bottom }];
+}))"""
+WINDOWS = [(700, 900), (1024, 800), (1280, 800), (1440, 900), (1600, 900), (1920, 1080)]
+WINDOWS += [(2560, 1300)]
+SIDEBAR = 1100  # pixels of width from which there is one
+SIDEBARS_CHARTS = 2200  # and from which the charts are in it
+MARGIN = 14  # pixels around whatever lies in the plan
+
+
 def cards(page: Page) -> dict[str, list[str]]:
     """The text of each visible card of the comparison, by codec."""
     return {
@@ -49,6 +60,42 @@ def cards(page: Page) -> dict[str, list[str]]:
         ).all_inner_texts()
         for card in page.locator(".cards figure:visible").all()
     }
+
+
+def test_no_width_leaves_a_hole_beside_or_below_the_charts(lab: Page) -> None:
+    expect(lab.locator(".cards figure")).to_have_count(3)
+    for width, height in WINDOWS:
+        lab.set_viewport_size({"width": width, "height": height})
+        lab.evaluate("scrollTo(0, 0)")
+        boxes = lab.evaluate(BOXES)
+        last, grid = boxes[".chart-grid > :last-child"], boxes[".chart-grid"]
+        assert last["right"] == pytest.approx(grid["right"], abs=1), width
+        assert last["bottom"] == pytest.approx(grid["bottom"], abs=1), width
+        if width < SIDEBAR:
+            continue
+        assert boxes[".side"]["top"] == boxes["#stage"]["top"], width
+        room = boxes[".plan"]["bottom"] - MARGIN - grid["bottom"]
+        assert room == pytest.approx(0, abs=1) or width > SIDEBARS_CHARTS
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1440, 900), (1920, 1080)])
+def test_the_sidebar_goes_along_to_the_end_of_the_charts(
+    lab: Page, width: int, height: int
+) -> None:
+    expect(lab.locator(".cards figure")).to_have_count(3)
+    lab.set_viewport_size({"width": width, "height": height})
+    lab.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    for _ in range(2):
+        wait_until(lab, partial(_goes_along, lab, height))
+        lab.evaluate("scrollBy(0, -100)")
+
+
+def _goes_along(page: Page, height: int) -> bool:
+    """The sidebar is at the window's top, or so far above as its end needs to be seen."""
+    boxes = page.evaluate(BOXES)
+    side, end = boxes[".side"], min(height, boxes[".plan"]["bottom"]) - MARGIN
+    wanted = min(MARGIN, end - (side["bottom"] - side["top"]))
+    return bool(abs(side["top"] - wanted) < 2)
 
 
 def test_the_charts_draw_lines_and_that_of_losses_shows(

@@ -13,7 +13,8 @@ const words = (state, page = HERE, stats = STATS) => findings({ ...STATE, ...sta
 test("a codec that keeps up is fine, one that does not is named with its time", () => {
   assert.ok(words({}).includes("good: No GPU: on the CPU in bf16, 24 ms a frame."));
   const slow = { sent: { encode_ms: 60 }, received: {} };
-  assert.ok(words({}, HERE, slow).includes("bad: No GPU: on the CPU in bf16, 60 ms a frame: too slow for 30 frames a second."));
+  const late = "bad: No GPU: on the CPU in bf16, 60 ms a frame: too slow for 30 frames a second; choose fewer, or a smaller size.";
+  assert.ok(words({}, HERE, slow).includes(late));
   assert.ok(words({ info: { ...INFO, device: "cuda" } }).includes("good: On the GPU (cuda), 24 ms a frame."));
 });
 

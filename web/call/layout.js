@@ -31,6 +31,7 @@ export class Layout {
     $("pip").hidden = !document.pictureInPictureEnabled;
     const theme = remembered(THEME);
     this.#theme(THEMES.includes(theme) ? theme : "");
+    this.#measureSide(document.querySelector(".side"));
     this.show("call");
   }
 
@@ -88,6 +89,11 @@ export class Layout {
     for (const track of this.#small?.srcObject?.getTracks() ?? []) track.stop();
     this.#small = null;
     $("pip").setAttribute("aria-pressed", "false");
+  }
+
+  // Where a side that scrolls with the page has to stop depends on its own height.
+  #measureSide(side) {
+    new ResizeObserver(() => side.style.setProperty("--height", `${side.offsetHeight}px`)).observe(side);
   }
 
   #isFull() {

@@ -102,7 +102,7 @@ export const NO_WEBSOCKET =
 // What somebody is to the server, where that is less than everything.
 export const ROLES = {
   guest:
-    "You are a guest: look, compare, and take part with the command under Invite. Camera, codec, network and recordings of the host are set from the host's link alone, which serve printed where it was started; a link from an earlier release is a guest's, too.",
+    "You are a guest: look, compare, or take part with the command under Invite. The host's link, which serve printed where it was started, sets the rest. (A link from an earlier release is a guest's.)",
   watch: "You watch this call. The host's link, which serve printed where it was started, controls it.",
 };
 export const RECORDED = "The host records this call.";
@@ -247,7 +247,7 @@ export const CHECKS = {
   device: ({ device, dtype, codec }, slowest, fps, late) => {
     const where = device.startsWith("cuda") ? `On the GPU (${device})` : codec.startsWith("rt") ? `No GPU: on the CPU${half(dtype)}` : "On the CPU";
     const pace = slowest > 0 ? `${fixed(slowest, 0)} ms a frame` : "not measured yet";
-    return `${where}, ${pace}${late ? `: too slow for ${fps} frames a second` : ""}.`;
+    return `${where}, ${pace}${late ? `: too slow for ${fps} frames a second; choose fewer, or a smaller size` : ""}.`;
   },
   channel: (rtt) => `The data channel works: round trip ${joined([fixed(rtt, 1), "ms"])}.`,
   noChannel: "No data channel yet; if this stays so, UDP is blocked.",
