@@ -119,10 +119,11 @@ def test_charts_that_stand_still_follow_a_change_of_colours(lab: Page) -> None:
 def test_a_chart_reads_its_values_under_the_pointer(lab: Page) -> None:
     value = lab.locator("#chart-bitrate .chart-entry .number").first
     expect(value).not_to_have_text(NONE)
-    lab.locator("#chart-bitrate").scroll_into_view_if_needed()
-    box = lab.locator("#chart-bitrate .u-over").bounding_box()
+    chart = lab.locator("#chart-bitrate .u-over")
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
     assert box
-    lab.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    chart.hover(position={"x": box["width"] - 2, "y": box["height"] / 2})
     expect(lab.locator("#pointed")).to_contain_text("s ago")
     lab.mouse.move(5, 5)
     expect(lab.locator("#pointed")).to_contain_text("Point at a chart")

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { ALL, FIGURES } from "../../web/call/figures.js";
 import { NONE, bitrate, bytes, count, fixed, joined, milliseconds } from "../../web/words/format.js";
-import { FIGURE_WORDS } from "../../web/words/text.js";
+import { FIGURE_WORDS } from "../../web/words/figures.js";
 
 test("a bitrate is written in the unit that suits it", () => {
   assert.deepEqual(bitrate(0), ["0", "kbit/s"]);

@@ -2,7 +2,7 @@
 
 import { bitrate, bytes, count, fixed, milliseconds } from "../words/format.js";
 import { append, write } from "../shared/page.js";
-import { FIGURE_WORDS } from "../words/text.js";
+import { FIGURE_WORDS } from "../words/figures.js";
 
 // Each gives [value, unit] from (sent, received, shown).
 export const FIGURES = {

@@ -1,7 +1,7 @@
 // Which figures are drawn over the last minute, and where they come from.
 
 import { Chart } from "./chart.js";
-import { CHART_WORDS, pointedAt } from "../words/text.js";
+import { CHART_WORDS, pointedAt } from "../words/figures.js";
 import { WORDS } from "../words/words.js";
 import { write } from "../shared/page.js";
 

@@ -2,7 +2,7 @@
 
 import { fixed, count } from "../words/format.js";
 import { append, write } from "../shared/page.js";
-import { FRAME_WORDS } from "../words/text.js";
+import { FRAME_WORDS } from "../words/figures.js";
 
 const ROWS = 6;
 // As the server lists a frame: number, bytes, bpp, quality, milliseconds to encode, PSNR or null.
