@@ -195,7 +195,7 @@ def test_two_processes_learn_as_one_with_twice_the_batch(
 ) -> None:
     """gloo, as torchrun starts it; both must hold the same weights at the end."""
     program = (
-        "import sys; from confcodec.lab import models; from tests.conftest import TINY;"
+        "import sys; from confcodec.lab.training import models; from tests.conftest import TINY;"
         "models.MODELS['rt'] = TINY; from confcodec.cli import main; sys.exit(main())"
     )
     script = tmp_path / "program.py"
