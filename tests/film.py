@@ -13,6 +13,8 @@ INTERVAL = 125
 """Milliseconds that each frame stays."""
 TOLERANCE = 10
 """Levels of 255 by which a pixel may differ from what is shown without being written again."""
+CUT = 0.2
+"""Share of changed pixels that makes a new picture, written whole: nothing of the old one shows through."""
 
 Indices = npt.NDArray[np.uint8]
 
@@ -72,6 +74,7 @@ def _steady(frames: list[Image.Image], palette: Image.Image) -> list[Indices]:
         now = np.asarray(frame).astype(np.int16)
         dithered = frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
         changed = np.abs(now - shown).max(-1) > TOLERANCE  # (H, W)
+        changed |= changed.mean() > CUT
         if indices:
             shown = np.where(changed[..., None], now, shown)
             indices.append(np.where(changed, np.asarray(dithered), indices[-1]))

@@ -46,16 +46,17 @@ def main(wanted: list[str]) -> None:
 def take_page(browser: Browser) -> None:
     """The call, once its quality has risen."""
     with served() as server:
-        page = opened(browser, server, 1280, 850)
+        page = opened(browser, server, 1280, 960)
         settle(page, GOOD)
         save(page, "page")
 
 
 def take_laboratory(browser: Browser) -> None:
-    """The laboratory, once its charts have something to show."""
+    """Comparison, charts and figures of the laboratory, once they have something to show."""
     with served() as server:
         page = opened(browser, server, 1360, 1000)
         open_laboratory(page, "jpeg2000", "avif")
+        page.evaluate("document.getElementById('equal').scrollIntoView()")
         page.wait_for_timeout(45_000)
         settle(page, GOOD)
         save(page, "laboratory")
