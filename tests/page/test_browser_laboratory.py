@@ -234,6 +234,27 @@ def test_a_pause_holds_pictures_and_charts_until_it_ends(lab: Page) -> None:
     wait_for_change(lab, lambda: lab.locator("#decoded").get_attribute("data-frame"))
 
 
+def test_in_a_pause_a_card_gives_way_to_the_pictures_that_it_covered(lab: Page) -> None:
+    card = lab.locator(".cards [data-codec=webp]")
+    expect(card).to_be_visible()
+    lab.keyboard.press("Space")
+
+    def shown() -> list[object]:
+        facts = lab.locator(".picture-facts").all_inner_texts()
+        pictures = [lab.evaluate(HASH, side) for side in ("original", "decoded")]
+        return [facts, pictures, lab.locator("#decoded-title").inner_text()]
+
+    frame = int(lab.locator("#decoded").get_attribute("data-frame") or "")
+    for side in ("original", "decoded"):
+        expect(lab.locator(f"#{side}-facts")).to_contain_text(f"frame {frame:,}")
+    before = shown()
+    card.click()
+    expect(lab.locator("#decoded-title")).to_have_text("WebP")
+    assert shown() != before
+    card.click()
+    assert shown() == before
+
+
 def test_frames_are_listed_one_by_one_and_stand_still_in_a_pause(lab: Page) -> None:
     newest = lab.locator("#frame-table tbody tr:first-child td:first-child")
     expect(newest).not_to_be_empty()

@@ -4,6 +4,7 @@ import { Charts, COLUMNS, SPAN, row } from "./charts.js";
 import { Comparison } from "./comparison.js";
 import { FrameTable } from "./frames.js";
 import { csv, fileName, snapshot } from "./export.js";
+import { keep } from "./keep.js";
 import { $, save, showToggle } from "../shared/page.js";
 import { Store } from "./store.js";
 import { Viewer } from "./viewer.js";
@@ -25,6 +26,7 @@ export class Laboratory {
   #stats = null;
   #latest = null;
   #subject = null;
+  #putBack = () => {};
   #paired = true;
   #onlook;
   #compares = true;
@@ -125,12 +127,17 @@ export class Laboratory {
   // Show one picture of the comparison large beside its original, or the live ones again.
   #look(name) {
     if (name === this.#subject) return;
+    if (this.#subject === null) this.#putBack = keep(); // in a pause nothing else brings the live pictures back
     this.#subject = name;
     this.#comparison.mark(name);
     this.#hold();
     this.#viewer.paired = this.#paired || this.looking;
-    if (name === null) this.#onlook(null);
-    else this.#compared(this.#latest);
+    if (name !== null) this.#compared(this.#latest);
+    else {
+      this.#onlook(null);
+      this.#putBack();
+      this.drawn();
+    }
   }
 
   #compared(comparison) {
