@@ -76,6 +76,8 @@ class RedisRooms(Rooms):
             raise TransportError(f"--redis {url}: {error}") from error
         self._me = secrets.token_hex(8)
         self._tasks: list[asyncio.Task[None]] = []
+        self._entering: dict[tuple[str, str], list[Note]] = {}
+        """Notes to members whom others see already and who have no seat here yet."""
         self._heard = asyncio.Event()
 
     async def open(self) -> None:
@@ -96,6 +98,7 @@ class RedisRooms(Rooms):
 
     async def enter(self, room: str, member: Member) -> list[str]:
         """Come in, as in `Rooms`, among the members of all processes."""
+        early = self._entering.setdefault((room, member.id), [])
         try:
             others = await self._take_place(room, member.id)
             await self._publish(room, member.id, {"type": "replaced"})
@@ -104,8 +107,13 @@ class RedisRooms(Rooms):
             raise RefusedError(
                 "unavailable", f"this server's Redis does not answer: {error}"
             ) from error
-        # Those of this process, known already, are told by the simple rooms.
-        await super().enter(room, member)
+        else:
+            # Those of this process, known already, are told by the simple rooms.
+            await super().enter(room, member)
+        finally:
+            self._entering.pop((room, member.id), None)
+        for note in early:  # once the member has been welcomed
+            asyncio.get_running_loop().call_soon(member.deliver, note)
         return others
 
     async def leave(self, room: str, member: Member) -> None:
@@ -192,6 +200,10 @@ class RedisRooms(Rooms):
         room, to, note = message["room"], message["to"], message["note"]
         if message["by"] == self._me:
             return
+        for (entered, id_), early in self._entering.items():
+            to_it = to in ("", id_) and note["type"] != "replaced"
+            if entered == room and to_it and note.get("from") != id_:
+                early.append(note)
         if note["type"] == "replaced":
             member = self._rooms.get(room, {}).get(to)
             if member:

@@ -94,6 +94,27 @@ async def test_whoever_comes_back_at_another_replica_takes_its_own_place(
     await eventually(lambda: "offer" in after.types)
 
 
+async def test_what_comes_while_a_member_enters_waits_for_its_seat(
+    replicas: tuple[RedisRooms, RedisRooms], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others see it as soon as it has a place in Redis, before it has one here."""
+    here, there = replicas
+    one, two = Guest("c-1"), Guest("c-2")
+    take_place = here._take_place
+
+    async def slowly(room: str, id_: str) -> list[str]:
+        others = await take_place(room, id_)
+        assert await there.enter("blue", two.member) == ["c-1"]
+        assert await there.send("blue", "c-1", {"type": "offer", "from": "c-2"})
+        await eventually(lambda: len(here._entering["blue", "c-1"]) == 2)
+        return others
+
+    monkeypatch.setattr(here, "_take_place", slowly)
+    assert await here.enter("blue", one.member) == []
+    await eventually(lambda: one.types == ["came", "offer"])
+    assert not here._entering
+
+
 async def test_a_redis_that_is_not_there_is_named() -> None:
     rooms = RedisRooms("redis://127.0.0.1:9")
     with pytest.raises(TransportError, match="--redis"):
