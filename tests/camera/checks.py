@@ -241,7 +241,7 @@ def the_bench_loses_no_frame() -> str:
     vivid.load()
     # An emulated processor may be too slow for ten frames a second, where the host is busy.
     told: list[str] = []
-    for size, fps in (("320x240", 10), ("320x240", 10), ("160x120", 5)):
+    for size, fps in (("320x240", 10), ("160x120", 5), ("160x120", 2)):
         done = _bench(size, fps)
         told.append(done.stdout)
         claim(done.returncode == 0, done.stderr)
