@@ -1,6 +1,7 @@
 """Where decoded frames of this process go: a window, a file, or nowhere."""
 
 import asyncio
+import itertools
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,10 +54,12 @@ class Screen:
         return self._calls
 
     def spec_of(self, call: int) -> str:
-        """The --sink of that call: the second recording must not overwrite the first."""
-        path = Path(self._spec)
-        later = self._records and call > 1
-        return str(path.with_stem(f"{path.stem}-{call}")) if later else self._spec
+        """The --sink of that call: a later recording is never written over another file."""
+        if not self._records or call == 1:
+            return self._spec
+        first = Path(self._spec)
+        names = (first.with_stem(f"{first.stem}-{n}") for n in itertools.count(call))
+        return str(next(path for path in names if not path.exists()))
 
     def show(self, call: int, frame: ReceivedFrame) -> None:
         """Take a frame of that call; where the sink is slow the newest win."""

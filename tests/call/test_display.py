@@ -30,6 +30,14 @@ def pictures(path: Path) -> int:
         return len(list(container.decode(video=0)))
 
 
+def test_a_later_calls_file_takes_no_name_that_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "call-2.mp4").write_bytes(b"of another day")
+    screen = Screen(str(tmp_path / "call.mp4"), (320, 240), 30)
+    assert screen.spec_of(1) == str(tmp_path / "call.mp4")
+    assert screen.spec_of(2) == str(tmp_path / "call-3.mp4")
+    assert Screen("null", (320, 240), 30).spec_of(2) == "null"
+
+
 async def test_a_full_disk_ends_the_file_and_not_the_call(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
