@@ -24,7 +24,7 @@ from confcodec.media.scale import can_halve
 from confcodec.transport.channel import Channel
 from confcodec.wire.control.admission import MAX_QUEUE_AGE, Admission
 from confcodec.wire.control.budget import WHOLE, Budget, Loss
-from confcodec.wire.control.load import Load, Work, work_between
+from confcodec.wire.control.load import Load, Work
 from confcodec.wire.control.rate import START, RateController
 from confcodec.wire.messages import ClockSync
 from confcodec.wire.receiver_report import Report
@@ -63,7 +63,6 @@ class Sender:
         self._budget = Budget(FIRST_QUALITY, QUALITIES - 1)
         self._load = Load(QUALITIES - 1)
         self._admission = Admission()
-        self._reported: Report | None = None
         self._measure_next = -math.inf
         self._busy = False
         self._stopped = False
@@ -94,10 +93,7 @@ class Sender:
         """
         now = time.monotonic()
         self.controller.report(report, self.clock.shortest, now, lag)
-        if work := work_between(self._reported, report):
-            self._load.decoded(work, now)
-            self._reported = report
-        self._reported = self._reported or report
+        self._load.reported(report, now)
         self._outbox.loss.push(report, congested=self.controller.congested)
         self.stats.loss = self._outbox.loss.loss
         self.stats.target = self.controller.rate

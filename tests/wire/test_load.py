@@ -70,7 +70,6 @@ class Machines:
         self._decoding: tuple[float, float, ArrivedFrame, float] | None = None
         self._frame, self._sequence, self._ticks = 0, 0, 0
         self._last: int | None = None
-        self._before: Report | None = None
 
     def run(self, seconds: float) -> None:
         """Go on for so long."""
@@ -165,10 +164,7 @@ class Machines:
         while self._reports and self._reports[0][0] <= self.now:
             report = self._reports.pop(0)[1]
             self.meter.push(report)
-            if work := work_between(self._before, report):
-                self.load.decoded(work, self.now)
-                self._before = report
-            self._before = self._before or report
+            self.load.reported(report, self.now)
             self.admission.settled(report.last_frame)
 
 

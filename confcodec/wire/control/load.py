@@ -84,6 +84,8 @@ class Load:
         self._highest = highest
         self._encoder, self._decoder = _Half(), _Half()
         self._qualities: deque[tuple[float, int]] = deque()
+        self._reported: Report | None = None
+        """The report that told of the decoder last."""
         self._decided = -math.inf
 
     @property
@@ -111,8 +113,15 @@ class Load:
         self._qualities.append((now, quality))
         _forget(self._qualities, now - _WINDOW)
 
+    def reported(self, report: Report, now: float) -> None:
+        """The other side says, among other things, what went through its decoder."""
+        if work := work_between(self._reported, report):
+            self.decoded(work, now)
+        if work or self._reported is None:
+            self._reported = report
+
     def decoded(self, work: Work, now: float) -> None:
-        """The other side says that frames went through its decoder."""
+        """Frames went through the other side's decoder."""
         self._decoder.add(work, now)
 
     def decide(self, fps: float, now: float) -> None:
