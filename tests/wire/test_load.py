@@ -294,6 +294,15 @@ def test_a_queue_that_never_empties_is_evidence_though_times_are_short() -> None
     assert load.parts < PARTS or load.limit < 63
 
 
+def test_what_was_measured_is_forgotten_though_nobody_decides() -> None:
+    load = Load(63)
+    for number in range(3000):  # a call of fixed quality
+        load.encoded(Work(0.01, 0.0), 40, number / FPS)
+        load.decoded(Work(0.01, 0.0), number / FPS)
+    for kept in (load._encoder._work, load._decoder._work, load._qualities):
+        assert len(kept) <= FPS + 2
+
+
 def test_whatever_a_report_says_the_limits_stay_within_their_range() -> None:
     load, draw = Load(63), random.Random(2)
     log = ReceiptLog()

@@ -192,6 +192,8 @@ class _Half:
         self._work: deque[tuple[float, Work]] = deque()
 
     def add(self, work: Work, now: float) -> None:
+        # Here, too: where quality is fixed nobody asks for the cost.
+        _forget(self._work, now - _WINDOW)
         self._work.append((now, work))
 
     def cost(self, interval: float, now: float) -> float | None:
